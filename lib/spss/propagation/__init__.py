@@ -1,0 +1,7 @@
+"""Plane to volume: propagators, where to stop, fusion, reliability."""
+
+from spss.propagation.propagate import propagate
+from spss.propagation.pseudo_label import PseudoLabel
+from spss.propagation.registry import PROPAGATORS, list_propagators
+
+__all__ = ["PROPAGATORS", "PseudoLabel", "list_propagators", "propagate"]

@@ -1,0 +1,46 @@
+"""Where the evidence of a drawn slice ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from spss.propagation.stack import Carried, DrawnSlice, Stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimpleEnd:
+    """Foreground fades with the residual and with the distance in slices.
+
+    Foreground probability times ``exp(-strength * max(r - threshold, 0)) * fade ** d``: r is the
+    residual smoothed by a Gaussian, d the distance in slices; the rest goes to background.
+    Constants: measured on hippocampus, a plateau (strength 3…8, threshold 0.03…0.1, fade
+    0.96…0.99 all within 0.01 Dice of the best).
+    """
+
+    strength: float = 6.0
+    threshold: float = 0.08
+    fade: float = 0.98
+    smoothing_in_plane: float = 1.5
+    smoothing_across: float = 0.7
+
+    def keep(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> NDArray[np.float32]:
+        """``(S, H, W)`` float32 in 0…1: the share of each foreground probability to keep."""
+        del stack
+        sigma = (self.smoothing_across, self.smoothing_in_plane, self.smoothing_in_plane)
+        residual = gaussian_filter(carried.residual, sigma, mode="nearest")
+        steps = np.abs(np.arange(residual.shape[0]) - drawn.index).astype(np.float32)
+        kept = np.exp(-self.strength * np.maximum(residual - self.threshold, 0))
+        return np.asarray(kept * (self.fade**steps)[:, None, None], np.float32)
+
+
+def fade_foreground(
+    probabilities: NDArray[np.float32], keep: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Multiplies every foreground class by ``keep``; background takes the rest."""
+    faded = probabilities * keep
+    faded[0] = 1.0 - faded[1:].sum(axis=0)
+    return faded
