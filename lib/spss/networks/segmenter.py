@@ -1,0 +1,127 @@
+"""A network that answers with logits and, where a loss needs them, with decoder features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.networks.nets import DynUNet, UNet
+from torch import Tensor, nn
+
+from spss.errors import InputError
+from spss.networks.architecture import Architecture
+
+
+class Segmenter(nn.Module):
+    """A MONAI network plus an optional projection head on the features of one decoder level.
+
+    Args:
+        backbone: network from ``(B, 1, X, Y, Z)`` to ``(B, C, X, Y, Z)``.
+        decoder_level: module whose output is taken as decoder features.
+        feature_channels: channels of that output.
+        embedding_channels: channels of the projection; 0 = no head.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        decoder_level: nn.Module,
+        feature_channels: int,
+        embedding_channels: int = 0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = _projector(feature_channels, embedding_channels)
+        self._features: list[Tensor] = []
+        decoder_level.register_forward_hook(self._keep_features)
+
+    def forward(self, image: Tensor, embed: bool = False) -> Any:
+        """Logits ``(B, C, X, Y, Z)``; with ``embed`` also the projection ``(B, E, x, y, z)``.
+
+        The projection is on the grid of the decoder level, which is coarser than the image.
+        """
+        self._features.clear()
+        logits = self.backbone(image)
+        features = self._features.pop()
+        if not embed:
+            return logits
+        if self.projector is None:
+            msg = "This network was built without a projection head (embedding_channels=0)."
+            raise ValueError(msg)
+        return logits, self.projector(features)
+
+    def _keep_features(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        del module, inputs
+        self._features.append(output)
+
+
+def build_segmenter(
+    architecture: Architecture, *, class_count: int, embedding_channels: int = 0, seed: int = 0
+) -> Segmenter:
+    """Builds the planned network with weights drawn from ``seed``.
+
+    Args:
+        architecture: see `Architecture`.
+        class_count: output channels, background included.
+        embedding_channels: channels of the projection head; 0 = none.
+        seed: of the initial weights; the global generator is left as it was.
+
+    Raises:
+        InputError: if the family is unknown.
+    """
+    builders = {"unet": _unet, "dynunet": _dynunet}
+    if architecture.family not in builders:
+        msg = f"There is no network {architecture.family!r}: choose one of {', '.join(builders)}."
+        raise InputError(msg)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone, level, channels = builders[architecture.family](architecture, class_count)
+        return Segmenter(
+            backbone,
+            decoder_level=level,
+            feature_channels=channels,
+            embedding_channels=embedding_channels,
+        )
+
+
+def _unet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:
+    if not plan.strides:  # a volume too small to halve: MONAI's UNet needs two levels
+        raise InputError("A U-Net needs at least two resolution levels.")
+    network = UNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=class_count,
+        channels=plan.channels,
+        strides=plan.strides,
+        kernel_size=plan.kernels[0],
+        up_kernel_size=plan.kernels[0],
+        num_res_units=plan.residual_units,
+    )
+    # the skip connection below the top level: encoder features of level 0 beside decoded ones
+    return network, network.model[1], 2 * plan.channels[0]
+
+
+def _dynunet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:
+    network = DynUNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=class_count,
+        kernel_size=plan.kernels,
+        strides=((1, 1, 1), *plan.strides),
+        upsample_kernel_size=plan.strides,
+        filters=plan.channels,
+    )
+    level = min(1, len(plan.strides) - 1)
+    return network, network.upsamples[len(plan.strides) - 1 - level], plan.channels[level]
+
+
+def _projector(feature_channels: int, embedding_channels: int) -> nn.Module | None:
+    """Two 1x1x1 convolutions, as the contrastive losses of RCPS and SPSS use."""
+    if embedding_channels == 0:
+        return None
+    return nn.Sequential(
+        nn.Conv3d(feature_channels, feature_channels, kernel_size=1),
+        nn.PReLU(),
+        nn.Conv3d(feature_channels, embedding_channels, kernel_size=1),
+    )
