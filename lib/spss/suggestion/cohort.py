@@ -1,0 +1,132 @@
+"""The volumes that can be asked about, and where in each of them a plane is worth drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spss.annotation import Plane
+from spss.suggestion.axis_choice import choose_axis
+from spss.suggestion.image_state import ImageState
+from spss.suggestion.organ import middle_of
+
+GOLDEN = 0.6180339887498949
+"""Multiples of the golden ratio modulo 1 fill an interval evenly at every count."""
+
+GAP_SHARE = 1 / 8
+"""Planes nearer than this share of the organ's length to an annotated one are too close."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All volumes of a task and the ones that are free to be suggested.
+
+    Attributes:
+        images: every volume, annotated and leased ones too: they say where the organ lies.
+        free: positions in ``images`` that may be suggested.
+        axis: the family of planes to draw.
+        class_names: with background first; may be empty.
+        drawn: planes annotated in the whole cohort so far.
+        organ_share: first and last plane of the organ as a share of the volume's length, median
+            over drafts and predictions; None if there is none.
+    """
+
+    images: Sequence[ImageState]
+    free: tuple[int, ...]
+    axis: int
+    class_names: tuple[str, ...]
+    drawn: int
+    organ_share: tuple[float, float] | None
+
+    @classmethod
+    def of(
+        cls,
+        images: Sequence[ImageState],
+        *,
+        axis: int | None,
+        excluded: Collection[str] = (),
+        class_names: Sequence[str] = (),
+    ) -> Cohort:
+        """Args as for `suggest`; ``axis`` None chooses the family by `choose_axis`."""
+        axis = choose_axis(images) if axis is None else axis
+        drawn = sum(len(image.planes) for image in images)
+        share = _organ_share(images, axis)
+        cohort = cls(images, (), axis, tuple(class_names), drawn, share)
+        free = tuple(
+            index
+            for index, image in enumerate(images)
+            if not image.dense
+            and image.image_id not in excluded
+            and (not image.planes or cohort.free_planes(image).size)
+        )
+        return cls(images, free, axis, tuple(class_names), drawn, share)
+
+    @property
+    def is_organ_known(self) -> bool:
+        """True if `extent` rests on at least one draft or prediction."""
+        return self.organ_share is not None
+
+    def extent(self, image: ImageState) -> tuple[int, int]:
+        """First and last plane of the organ: the volume's own, else by the cohort's share."""
+        if image.organ is not None:
+            return image.organ.extent[self.axis]
+        last = image.shape[self.axis] - 1
+        low, high = self.organ_share or (0.0, 1.0)
+        return (round(low * last), round(high * last))
+
+    def free_planes(self, image: ImageState, *, whole: bool = False) -> NDArray[np.int64]:
+        """Plane indices far enough from annotated ones.
+
+        Args:
+            image: one of ``images``.
+            whole: from the whole volume; otherwise from the organ's middle 3/5, and where that is
+                used up from the rest of the organ.
+        """
+        extent = self.extent(image)
+        annotated = np.asarray(image.annotated_indices(self.axis), np.int64)
+        gap = max(1.0, GAP_SHARE * (extent[1] - extent[0] + 1))
+        ranges = [(0, image.shape[self.axis] - 1)] if whole else [middle_of(extent), extent]
+        for low, high in ranges:
+            planes = np.arange(low, high + 1)
+            planes = planes[_distance(planes, annotated) >= gap]
+            if planes.size:
+                return planes
+        return np.zeros(0, np.int64)
+
+    def middle_plane(self, image: ImageState, order: int) -> Plane:
+        """The ``order``-th plane of an even spread over the middle of the organ.
+
+        In a volume with annotated planes of this family, the one farthest from them.
+        """
+        planes = self.free_planes(image)
+        annotated = np.asarray(image.annotated_indices(self.axis), np.int64)
+        if annotated.size:
+            return Plane(self.axis, int(planes[_distance(planes, annotated).argmax()]))
+        share = (0.5 + order * GOLDEN) % 1.0
+        return Plane(self.axis, int(planes[int(share * planes.size)]))
+
+    def class_name(self, value: int) -> str:
+        """The class's name, ``class 3`` where names are not known."""
+        return self.class_names[value] if value < len(self.class_names) else f"class {value}"
+
+
+def _distance(planes: NDArray[np.int64], annotated: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Steps from each plane to the nearest annotated one; infinite if there is none."""
+    if not annotated.size:
+        return np.full(planes.shape, np.inf)
+    return np.abs(planes[:, None] - annotated).min(axis=1).astype(np.float64)
+
+
+def _organ_share(images: Sequence[ImageState], axis: int) -> tuple[float, float] | None:
+    shares = [
+        np.asarray(image.organ.extent[axis]) / max(image.shape[axis] - 1, 1)
+        for image in images
+        if image.organ is not None
+    ]
+    if not shares:
+        return None
+    low, high = np.median(shares, axis=0)
+    return (float(low), float(high))

@@ -1,0 +1,50 @@
+"""What a strategy may know about one volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spss.annotation import Plane
+from spss.suggestion.organ import OrganSummary
+from spss.suggestion.plane_scores import PlaneScores
+from spss.types import Affine, Shape, SpacingMm
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """One volume as the strategies see it: small tables, never voxels.
+
+    Attributes:
+        image_id: the volume's name in the datastore.
+        shape: ``(I, J, K)`` of the stored image.
+        spacing_mm: millimetres between voxels along each stored axis.
+        affine: voxel index to RAS mm, for the anatomical names in reasons; None says "axis 0".
+        planes: the planes annotated so far.
+        dense: True if every voxel is annotated; such a volume is never suggested.
+        scores: from `score_planes` on the published model's prediction; None before that.
+        organ: from `summarise_organ` on the newest draft or prediction; None if there is none.
+    """
+
+    image_id: str
+    shape: Shape
+    spacing_mm: SpacingMm
+    affine: Affine | None = None
+    planes: tuple[Plane, ...] = ()
+    dense: bool = False
+    scores: PlaneScores | None = None
+    organ: OrganSummary | None = None
+
+    @property
+    def is_touched(self) -> bool:
+        """True if anything in the volume is annotated."""
+        return self.dense or bool(self.planes)
+
+    def annotated_indices(self, axis: int) -> tuple[int, ...]:
+        """Indices of the annotated planes along ``axis``."""
+        return tuple(plane.index for plane in self.planes if plane.axis == axis)
+
+    def plane_name(self, plane: Plane) -> str:
+        """``sagittal plane 17``, or ``plane 17 along axis 0`` where orientation is unknown."""
+        if self.affine is None:
+            return f"plane {plane.index} along axis {plane.axis}"
+        return f"{plane.anatomical_name(self.affine)} plane {plane.index}"

@@ -1,0 +1,168 @@
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spss.annotation import Plane
+from spss.errors import InputError
+from spss.suggestion import (
+    AxisScores,
+    ImageState,
+    OrganSummary,
+    PlaneScores,
+    list_strategies,
+    suggest,
+)
+
+SHAPE = (20, 30, 40)
+ORGAN = OrganSummary(((4, 14), (5, 25), (10, 30)), (2.0, 1.0, 1.5), (90.0, 50.0, 70.0))
+
+
+def state(name, **changes):
+    return replace(ImageState(name, SHAPE, (1.0, 1.0, 1.0)), **changes)
+
+
+def cohort(count=9, **changes):
+    return [state(f"case{index}", **changes) for index in range(count)]
+
+
+def scored(name, peak, score, **changes):
+    def axis(size):
+        values = np.zeros(size, np.float32)
+        values[peak] = score
+        return AxisScores(
+            values, values / 2, (values > 0).astype(np.uint8), np.zeros(size, np.float32)
+        )
+
+    return state(name, scores=PlaneScores(tuple(axis(size) for size in SHAPE)), **changes)
+
+
+def ask(images, **options):
+    return suggest(images, rng=np.random.default_rng(options.pop("seed", 0)), **options)
+
+
+@pytest.mark.parametrize("strategy", list_strategies())
+def test_every_strategy_offers_planes_inside_different_volumes(strategy):
+    images = cohort()
+    suggestions = ask(images, strategy=strategy, count=9)
+    assert len({suggestion.image_id for suggestion in suggestions}) == 9
+    for suggestion in suggestions:
+        suggestion.plane.check(SHAPE)
+        assert suggestion.reason
+
+
+@pytest.mark.parametrize("strategy", list_strategies())
+def test_nothing_left_gives_an_empty_answer(strategy):
+    assert ask([], strategy=strategy) == []
+    assert ask(cohort(dense=True), strategy=strategy) == []
+    assert ask(cohort(2), strategy=strategy, excluded=["case0", "case1"]) == []
+
+
+@pytest.mark.parametrize("strategy", list_strategies())
+def test_a_volume_drawn_in_is_offered_again_far_from_its_plane(strategy):
+    images = [state("only", planes=(Plane(0, 10),), organ=ORGAN)]
+    for seed in range(10):
+        (suggestion,) = ask(images, strategy=strategy, axis=0, seed=seed)
+        assert abs(suggestion.plane.index - 10) >= 11 / 8
+
+
+@pytest.mark.parametrize("strategy", ["self_paced", "strided", "first"])
+def test_new_volumes_come_before_second_planes(strategy):
+    images = [state(f"case{index}", planes=(Plane(0, 9),)) for index in range(5)]
+    images.append(state("new"))
+    (suggestion,) = ask(images, strategy=strategy)
+    assert suggestion.image_id == "new"
+
+
+def test_strided_spreads_over_the_list_of_volumes():
+    images = cohort(9)
+    images[0] = replace(images[0], planes=(Plane(0, 10),))
+    first, second = ask(images, strategy="strided", count=2)
+    assert first.image_id == "case8"
+    assert second.image_id == "case4"
+
+
+def test_strided_spreads_over_the_middle_of_the_organ_that_drafts_show():
+    images = [state("drawn", planes=(Plane(0, 10),), organ=ORGAN), *cohort(20)]
+    indices = [suggestion.plane.index for suggestion in ask(images, strategy="strided", count=20)]
+    assert min(indices) == 6
+    assert max(indices) == 12
+    assert set(indices) == set(range(6, 13))
+
+
+def test_before_any_draft_the_reason_says_that_nothing_is_known():
+    (suggestion,) = ask(cohort(), strategy="self_paced")
+    assert "nothing is known about the organ" in suggestion.reason
+
+
+def test_auto_takes_the_family_with_the_largest_field_of_view_before_any_draft():
+    assert ask(cohort())[0].plane.axis == 0
+    tall = [replace(image, shape=(40, 30, 20)) for image in cohort()]
+    assert ask(tall)[0].plane.axis == 2
+
+
+def test_auto_takes_the_family_that_shows_most_classes_once_a_draft_exists():
+    organ = replace(ORGAN, classes_shown=(1.0, 1.9, 1.2))
+    assert ask([*cohort(), state("drawn", organ=organ)])[0].plane.axis == 1
+
+
+def test_auto_never_cuts_across_thick_slices():
+    organ = replace(ORGAN, classes_shown=(3.0, 3.0, 1.0))
+    images = cohort(spacing_mm=(1.5, 1.5, 9.0), organ=organ)
+    assert ask(images)[0].plane.axis == 2
+
+
+def test_a_fixed_axis_is_kept():
+    assert ask(cohort(), axis="1")[0].plane.axis == 1
+    assert ask(cohort(), axis=2)[0].plane.axis == 2
+
+
+def test_self_paced_asks_for_the_highest_score_and_says_why():
+    images = [scored("calm", 8, 0.3), scored("unsure", 11, 0.8), scored("between", 5, 0.5)]
+    best, second = ask(images, axis=0, count=2, class_names=("background", "anterior"))
+    assert (best.image_id, best.plane) == ("unsure", Plane(0, 11))
+    assert second.image_id == "between"
+    assert "anterior is uncertain here (entropy 0.40)" in best.reason
+    assert "more to ask than in 67% of the volumes" in best.reason
+
+
+def test_self_paced_values_a_second_plane_of_a_volume_less():
+    images = [scored("drawn", 11, 0.8, planes=(Plane(0, 2),)), scored("new", 5, 0.5)]
+    assert ask(images, axis=0)[0].image_id == "new"
+
+
+def test_self_paced_never_asks_beside_a_drawn_plane():
+    images = [scored("drawn", 11, 0.8, planes=(Plane(0, 10),))]
+    assert abs(ask(images, axis=0)[0].plane.index - 10) > 1
+
+
+def test_the_same_seed_gives_the_same_answer():
+    for strategy in list_strategies():
+        assert ask(cohort(), strategy=strategy, seed=3) == ask(cohort(), strategy=strategy, seed=3)
+
+
+def test_random_draws_other_planes_with_another_seed():
+    drawn = {ask(cohort(), strategy="random", seed=seed)[0] for seed in range(10)}
+    assert len(drawn) > 5
+
+
+def test_reasons_name_the_plane_anatomically_where_the_orientation_is_known():
+    (suggestion,) = ask([state("case", affine=np.eye(4))])
+    assert suggestion.reason.startswith("sagittal plane ")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"), [({"strategy": "best"}, "best"), ({"axis": 3}, "3"), ({"axis": "z"}, "z")]
+)
+def test_unknown_options_are_refused_with_what_to_use(options, word):
+    with pytest.raises(InputError, match=word):
+        ask(cohort(), **options)
+
+
+def test_ten_thousand_volumes_are_ranked_within_a_second():
+    one = scored("case", 5, 0.5, organ=ORGAN)
+    images = [replace(one, image_id=f"case{index}") for index in range(10_000)]
+    start = time.perf_counter()
+    ask(images)
+    assert time.perf_counter() - start < 1.0
