@@ -1,0 +1,1 @@
+"""What the client checks need: a throw-away PACS, a browser, clients that act like the plugins."""
