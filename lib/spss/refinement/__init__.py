@@ -1,0 +1,19 @@
+"""Better labels from two sources: what was propagated and what the teacher predicts."""
+
+from spss.refinement.fusion import (
+    fuse,
+    reliability_teacher_share,
+    scheduled_teacher_share,
+)
+from spss.refinement.holes import fill_holes
+from spss.refinement.weights import disagreement_factor, distance_weights, plane_distance
+
+__all__ = [
+    "disagreement_factor",
+    "distance_weights",
+    "fill_holes",
+    "fuse",
+    "plane_distance",
+    "reliability_teacher_share",
+    "scheduled_teacher_share",
+]

@@ -1,0 +1,22 @@
+"""Which voxels may teach, and how much, as the student grows older (SU)."""
+
+from spss.selfpaced.pace import Pace
+from spss.selfpaced.selection import (
+    boundary_voxels,
+    select_class_blind,
+    select_class_wise,
+)
+from spss.selfpaced.uncertainty import TeacherOpinion, entropy, teacher_opinion
+from spss.selfpaced.weights import hard_weights, linear_weights
+
+__all__ = [
+    "Pace",
+    "TeacherOpinion",
+    "boundary_voxels",
+    "entropy",
+    "hard_weights",
+    "linear_weights",
+    "select_class_blind",
+    "select_class_wise",
+    "teacher_opinion",
+]
