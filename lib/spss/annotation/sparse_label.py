@@ -50,7 +50,7 @@ class SparseLabel:
         annotated = np.zeros(label.shape, bool)
         planes = tuple(sorted(set(planes)))
         for plane in planes:
-            plane.check(label.shape)
+            plane.check(label.shape)  # type: ignore[arg-type]
             annotated[plane.slices] = True
         return cls(np.where(annotated, label, 0).astype(np.uint8), annotated, planes)
 
