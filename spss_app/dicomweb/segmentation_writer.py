@@ -100,6 +100,7 @@ def write_segmentation(
         series_description=description[:_MAX_TEXT],
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    segmentation.PatientName = series.headers[0].get("PatientName", "")
     # highdicom copies the source's character set, which may not hold the class names.
     segmentation.SpecificCharacterSet = "ISO_IR 192"
     for item, value in zip(segmentation.SegmentSequence, present, strict=True):
@@ -139,6 +140,8 @@ def _complete(header: Dataset) -> Dataset:
     for keyword in _TYPE_2:
         if header.get(keyword) is None:
             setattr(copied, keyword, "")
+    # highdicom warns, with the name in the text, about names of one part; it is set afterwards.
+    copied.PatientName = ""
     if copied.PatientSex not in ("M", "F", "O"):
         copied.PatientSex = ""
     if "NumberOfFrames" in copied:  # 1 here; its presence alone means multi-frame to highdicom

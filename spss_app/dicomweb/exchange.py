@@ -1,0 +1,197 @@
+"""Labels between the ledger and the PACS: ours go out as SEG, other viewers' SEGs come in."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydicom.dataset import Dataset
+
+from spss.annotation import Plane
+from spss.errors import InputError
+from spss.types import ClassMap
+from spss_app.dicomweb.image_cache import ImageCache
+from spss_app.dicomweb.outbox import Outbox
+from spss_app.dicomweb.pacs import FoundSeries, Pacs, PacsError
+from spss_app.dicomweb.register import Known, Register
+from spss_app.dicomweb.segmentation_reader import (
+    SegmentationLabel,
+    read_segmentation,
+    referenced_series,
+)
+from spss_app.dicomweb.segmentation_writer import write_segmentation
+
+IMPORT_SECONDS = 20.0
+"""A request imports for at most this long; what is left is imported with the next one."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A SEG that a viewer stored, read onto the grid of its images.
+
+    Attributes:
+        image_id: SeriesInstanceUID of the images.
+        label: classes, names and (if we wrote it ourselves once) planes.
+        author: ContentCreatorName, may be empty.
+        provenance: names the SEG instance; the ledger must take each provenance only once.
+    """
+
+    image_id: str
+    label: SegmentationLabel
+    author: str
+    provenance: str
+
+
+class SegmentationExchange:
+    """Keeps the ledger and the PACS in step, one SEG instance at a time, each exactly once.
+
+    Args:
+        root: folder for the register and the outbox.
+        pacs: the DICOMweb server.
+        images: the fetched series.
+        record: puts an incoming label into the ledger and says what it understood; raises
+            InputError for a label it cannot use.
+    """
+
+    def __init__(
+        self, root: Path, pacs: Pacs, images: ImageCache, record: Callable[[Incoming], str]
+    ) -> None:
+        self.root = Path(root)
+        self.register = Register(self.root / "segmentations.json")
+        self.outbox = Outbox(self.root / "outbox", pacs)
+        self._pacs = pacs
+        self._images = images
+        self._record = record
+
+    def send(
+        self,
+        image_id: str,
+        classes: ClassMap,
+        class_names: Sequence[str],
+        *,
+        planes: Sequence[Plane] | None,
+        description: str,
+    ) -> str:
+        """Writes a label back as SEG; if the PACS is away it is sent with a later request.
+
+        Returns:
+            What happened, as a sentence for the annotator.
+
+        Raises:
+            InputError: the label cannot be a SEG (for example: it has no voxel).
+        """
+        series = self._images.series(image_id)
+        segmentation = write_segmentation(
+            classes, class_names, series, planes=planes, description=description
+        )
+        entry = Known(
+            "ours",
+            str(segmentation.SeriesInstanceUID),
+            str(segmentation.StudyInstanceUID),
+            image_id,
+        )
+        # Known as ours before anyone can see it, so that it never comes back as someone else's.
+        self.register.add({str(segmentation.SOPInstanceUID): entry})
+        self.outbox.put(segmentation)
+        try:
+            self.outbox.send()
+        except PacsError as error:
+            return f"Kept here and not yet in the DICOM server: {error}"
+        return "Stored in the DICOM server as a segmentation."
+
+    def synchronise(self, image_ids: Collection[str]) -> tuple[str, ...]:
+        """Sends what waits and imports new SEGs of ``image_ids``; one process at a time.
+
+        Returns:
+            One sentence for each segmentation that came in.
+
+        Raises:
+            PacsError: the server is away; everything waits for the next call.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.root / "synchronise.lock", timeout=0):
+                self._send_pending()
+                return self._import_new(image_ids)
+        except Timeout:
+            return ()
+
+    def _send_pending(self) -> None:
+        try:
+            self.outbox.send()
+        except PacsError as error:
+            # What the server will not take must not keep other people's labels from coming in.
+            _logger.warning("Some labels are not in the DICOM server yet: %s", error)
+
+    def _import_new(self, image_ids: Collection[str]) -> tuple[str, ...]:
+        deadline = time.monotonic() + IMPORT_SECONDS
+        known = self.register.known()
+        sentences = []
+        for header, series in self._new_instances(known, image_ids):
+            if time.monotonic() > deadline:
+                break
+            uid = str(header.SOPInstanceUID)
+            entry = self._take(header, series, image_ids)
+            self.register.add({uid: entry})
+            if entry.state == "imported":
+                sentences.append(entry.detail)
+            elif entry.state == "refused":
+                _logger.warning("A segmentation was not imported: %s", entry.detail)
+        return tuple(sentences)
+
+    def _new_instances(
+        self, known: dict[str, Known], image_ids: Collection[str]
+    ) -> list[tuple[Dataset, FoundSeries]]:
+        """Headers of instances not dealt with yet, in the order they were drawn."""
+        arrived = {
+            entry.series_uid
+            for entry in known.values()
+            if entry.state == "waiting" and entry.image_id in image_ids
+        }
+        done = {uid for uid, entry in known.items() if entry.series_uid not in arrived}
+        counted: dict[str, int] = {}
+        for entry in known.values():
+            counted[entry.series_uid] = counted.get(entry.series_uid, 0) + 1
+        found = []
+        for series in self._pacs.find_series(("SEG",)):
+            # A series we know completely costs no further request.
+            complete = counted.get(series.uid, 0) >= max(1, series.images)
+            if complete and series.uid not in arrived:
+                continue
+            found += [
+                (header, series)
+                for header in self._pacs.headers(series.study_uid, series.uid)
+                if str(header.SOPInstanceUID) not in done
+            ]
+        return sorted(found, key=lambda pair: _drawn_at(pair[0]))
+
+    def _take(self, header: Dataset, series: FoundSeries, image_ids: Collection[str]) -> Known:
+        image_id = referenced_series(header) or ""
+        entry = Known("waiting", series.uid, series.study_uid, image_id)
+        uid = str(header.SOPInstanceUID)
+        if image_id not in image_ids:
+            what = f"series {image_id}" if image_id else "no series at all"
+            detail = f"Segmentation {uid} refers to {what}, which is not among our images."
+            return replace(entry, detail=detail)
+        try:
+            dataset = self._pacs.fetch_instance(series.study_uid, series.uid, uid)
+            label = read_segmentation(dataset, self._images.series(image_id))
+            author = str(dataset.get("ContentCreatorName") or "")
+            said = self._record(Incoming(image_id, label, author, f"DICOM SEG {uid}"))
+            return replace(entry, state="imported", detail=said)
+        except InputError as error:
+            return replace(entry, state="refused", detail=str(error))
+
+
+def _drawn_at(header: Dataset) -> tuple[str, str, int]:
+    return (
+        str(header.get("ContentDate") or header.get("SeriesDate") or ""),
+        str(header.get("ContentTime") or header.get("SeriesTime") or ""),
+        int(header.get("InstanceNumber") or 0),
+    )
