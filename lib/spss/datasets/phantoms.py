@@ -20,7 +20,7 @@ from spss.types import Affine, ClassMap, ImageArray, Shape, SpacingMm
 from spss.volumes.grid import Grid
 from spss.volumes.writing import write_label, write_map
 
-_PART_NAMES = ("front", "middle", "back", "tail")
+_PART_NAMES = ("front", "back", "tail", "tip")
 _PART_INTENSITIES = (780.0, 560.0, 680.0, 470.0)
 _SURROUNDINGS = 260.0
 _DISTRACTOR = 620.0
