@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from spss.annotation import Plane
 from spss.suggestion.axis_choice import choose_axis
 from spss.suggestion.image_state import ImageState
-from spss.suggestion.organ import middle_of
 
 GOLDEN = 0.6180339887498949
 """Multiples of the golden ratio modulo 1 fill an interval evenly at every count."""
+
+UNKNOWN_ORGAN = (0.4, 0.6)
+"""Where the organ's broad part is looked for before any draft: in the middle of the volume."""
 
 GAP_SHARE = 1 / 8
 """Planes nearer than this share of the organ's length to an annotated one are too close."""
@@ -30,8 +32,8 @@ class Cohort:
         axis: the family of planes to draw.
         class_names: with background first; may be empty.
         drawn: planes annotated in the whole cohort so far.
-        organ_share: first and last plane of the organ as a share of the volume's length, median
-            over drafts and predictions; None if there is none.
+        organ_share: first and last plane of the organ, then of its broad part, as shares of the
+            volume's length: medians over drafts and predictions; None if there is none.
     """
 
     images: Sequence[ImageState]
@@ -39,7 +41,7 @@ class Cohort:
     axis: int
     class_names: tuple[str, ...]
     drawn: int
-    organ_share: tuple[float, float] | None
+    organ_share: tuple[float, float, float, float] | None
 
     @classmethod
     def of(
@@ -73,22 +75,26 @@ class Cohort:
         """First and last plane of the organ: the volume's own, else by the cohort's share."""
         if image.organ is not None:
             return image.organ.extent[self.axis]
-        last = image.shape[self.axis] - 1
-        low, high = self.organ_share or (0.0, 1.0)
-        return (round(low * last), round(high * last))
+        return self._shared(image, self.organ_share[:2] if self.organ_share else (0.0, 1.0))
+
+    def broad(self, image: ImageState) -> tuple[int, int]:
+        """First and last plane of its broad part; the volume's middle where nothing is known."""
+        if image.organ is not None:
+            return image.organ.broad[self.axis]
+        return self._shared(image, self.organ_share[2:] if self.organ_share else UNKNOWN_ORGAN)
 
     def free_planes(self, image: ImageState, *, whole: bool = False) -> NDArray[np.int64]:
         """Plane indices far enough from annotated ones.
 
         Args:
             image: one of ``images``.
-            whole: from the whole volume; otherwise from the organ's middle 3/5, and where that is
+            whole: from the whole volume; otherwise from the organ's broad part, and where that is
                 used up from the rest of the organ.
         """
         extent = self.extent(image)
         annotated = np.asarray(image.annotated_indices(self.axis), np.int64)
         gap = max(1.0, GAP_SHARE * (extent[1] - extent[0] + 1))
-        ranges = [(0, image.shape[self.axis] - 1)] if whole else [middle_of(extent), extent]
+        ranges = [(0, image.shape[self.axis] - 1)] if whole else [self.broad(image), extent]
         for low, high in ranges:
             planes = np.arange(low, high + 1)
             planes = planes[_distance(planes, annotated) >= gap]
@@ -97,7 +103,7 @@ class Cohort:
         return np.zeros(0, np.int64)
 
     def middle_plane(self, image: ImageState, order: int) -> Plane:
-        """The ``order``-th plane of an even spread over the middle of the organ.
+        """The ``order``-th plane of an even spread over the organ's broad part.
 
         In a volume with annotated planes of this family, the one farthest from them.
         """
@@ -107,6 +113,10 @@ class Cohort:
             return Plane(self.axis, int(planes[_distance(planes, annotated).argmax()]))
         share = (0.5 + order * GOLDEN) % 1.0
         return Plane(self.axis, int(planes[int(share * planes.size)]))
+
+    def _shared(self, image: ImageState, shares: tuple[float, ...]) -> tuple[int, int]:
+        last = image.shape[self.axis] - 1
+        return (round(shares[0] * last), round(shares[1] * last))
 
     def class_name(self, value: int) -> str:
         """The class's name, ``class 3`` where names are not known."""
@@ -120,13 +130,16 @@ def _distance(planes: NDArray[np.int64], annotated: NDArray[np.int64]) -> NDArra
     return np.abs(planes[:, None] - annotated).min(axis=1).astype(np.float64)
 
 
-def _organ_share(images: Sequence[ImageState], axis: int) -> tuple[float, float] | None:
+def _organ_share(
+    images: Sequence[ImageState], axis: int
+) -> tuple[float, float, float, float] | None:
     shares = [
-        np.asarray(image.organ.extent[axis]) / max(image.shape[axis] - 1, 1)
+        np.asarray([*image.organ.extent[axis], *image.organ.broad[axis]])
+        / max(image.shape[axis] - 1, 1)
         for image in images
         if image.organ is not None
     ]
     if not shares:
         return None
-    low, high = np.median(shares, axis=0)
-    return (float(low), float(high))
+    low, high, broad_low, broad_high = (float(value) for value in np.median(shares, axis=0))
+    return (low, high, broad_low, broad_high)

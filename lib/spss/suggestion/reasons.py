@@ -9,9 +9,9 @@ from spss.suggestion.plane_scores import AxisScores
 
 
 def position_reason(cohort: Cohort, image: ImageState) -> str:
-    """Why a mid-organ plane: what is known about the organ, what is drawn already."""
+    """Why a plane through the broad part: what is known about the organ, what is drawn already."""
     if cohort.is_organ_known:
-        where = "through the middle of the organ as drafts and predictions show it"
+        where = "through the broad part of the organ as drafts and predictions show it"
     else:
         where = "through the middle of the image, since nothing is known about the organ yet"
     if not image.planes:

@@ -40,7 +40,7 @@ def self_paced(cohort: Cohort, count: int, rng: np.random.Generator) -> list[Sug
 
 
 def strided(cohort: Cohort, count: int, rng: np.random.Generator) -> list[Suggestion]:
-    """Mid-organ planes of volumes as far apart in the list as can be; new volumes first."""
+    """Planes through the organ's broad part, in volumes far apart in the list; new ones first."""
     suggestions = []
     for order, index in enumerate(_spread(cohort, count, rng)):
         image = cohort.images[index]

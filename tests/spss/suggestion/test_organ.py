@@ -18,8 +18,17 @@ def two_halves():
 def test_the_family_that_cuts_both_classes_shows_two():
     organ = summarise_organ(two_halves(), spacing_mm=(1.0, 1.0, 2.0))
     assert organ.extent == ((5, 14), (4, 15), (6, 20))
+    assert organ.broad == organ.extent
     assert organ.classes_shown == (2.0, 1.0, 2.0)
     assert organ.area_mm2 == pytest.approx((12 * 15 * 2.0, 10 * 15 * 2.0, 10 * 12))
+
+
+def test_the_broad_part_leaves_out_where_the_organ_is_thin():
+    classes = two_halves()
+    classes[12:, 6:] = 0
+    organ = summarise_organ(classes, spacing_mm=(1.0, 1.0, 1.0))
+    assert organ.extent[0] == (5, 14)
+    assert organ.broad[0] == (5, 11)
 
 
 def test_no_foreground_has_no_summary():
