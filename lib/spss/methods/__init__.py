@@ -9,7 +9,9 @@ from spss.methods.batch import Batch
 from spss.methods.masked import Masked
 from spss.methods.mean_teacher import MeanTeacher
 from spss.methods.method import Method, StepContext, StepLosses
+from spss.methods.pln import Pln
 from spss.methods.pseudo import Pseudo
+from spss.methods.spss_reference import SpssReference
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -17,6 +19,8 @@ METHODS: dict[str, type[Method]] = {
         Masked,
         Pseudo,
         MeanTeacher,
+        Pln,
+        SpssReference,
     )
 }
 """Name → class. The command line, the server's options and the benchmark read this."""
