@@ -60,6 +60,7 @@ def _image(pixels: NDArray[np.int16]) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.preamble = bytes(128)
     dataset.is_little_endian, dataset.is_implicit_VR = True, False
     dataset.SOPClassUID = MRImageStorage
     dataset.SOPInstanceUID = generate_uid()

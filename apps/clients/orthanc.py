@@ -123,6 +123,8 @@ class Orthanc:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._temporary and self._process is not None:
+            self._process.kill()  # it takes seconds to end in peace, and its data go anyway
         self.stop()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -12,6 +12,7 @@ import requests
 from dicomweb_client import DICOMwebClient
 from monailabel.datastore.dicom import DICOMwebClientX
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from requests.adapters import HTTPAdapter
 
 from spss.errors import NotReadyError
@@ -118,7 +119,7 @@ class Pacs:
         items = self._ask(
             lambda: self._searcher.retrieve_series_metadata(study_uid, series_uid), "headers"
         )
-        return [Dataset.from_json(item) for item in items]
+        return [_dataset(item) for item in items]
 
     def fetch(self, study_uid: str, series_uid: str) -> list[Dataset]:
         """All instances of a series, with pixels.
@@ -188,7 +189,7 @@ class Pacs:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 self._away_because = msg
             raise PacsError(msg) from error
-        except (ValueError, KeyError, EOFError) as error:
+        except (ValueError, KeyError, EOFError, InvalidDicomError) as error:
             msg = f"The DICOM server {self.url} sent something unreadable for {what}: {error}"
             raise PacsError(msg) from error
 
@@ -226,13 +227,18 @@ def _client(
     return client
 
 
+def _dataset(item: dict[str, Any]) -> Dataset:
+    """From DICOM JSON; pixels and other bulk data, which are only linked to, stay empty."""
+    return Dataset.from_json(item, bulk_data_uri_handler=lambda _tag, _vr, _uri: None)
+
+
 def _uid(item: dict[str, Any]) -> str:
     values = (item.get("0020000E") or {}).get("Value") or [""]
     return str(values[0])
 
 
 def _found(item: dict[str, Any]) -> FoundSeries | None:
-    dataset = Dataset.from_json(item)
+    dataset = _dataset(item)
     uid, study_uid = str(dataset.get("SeriesInstanceUID", "")), dataset.get("StudyInstanceUID", "")
     if not uid or not study_uid:
         return None
