@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -69,6 +69,11 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         return Batch(**self._tensors(lambda tensor: tensor.to(device)))
+
+    def channels_last(self) -> Batch:
+        """The same batch with the images laid out for channels-last convolutions."""
+        image = self.image.contiguous(memory_format=torch.channels_last_3d)
+        return replace(self, image=image)
 
     def _tensors(self, change) -> dict:  # type: ignore[no-untyped-def]
         values = {field.name: getattr(self, field.name) for field in fields(self)}

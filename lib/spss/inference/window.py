@@ -1,0 +1,82 @@
+"""A network over a volume of any size: in one pass where it fits, else by sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from monai.inferers import sliding_window_inference
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spss.types import Shape
+
+WHOLE_PATCHES = 3.0
+"""Up to so many times the voxels of a patch go through in one pass: no seams, and instance
+normalisation sees the whole volume as it did in training."""
+
+OVERLAP = 0.5
+"""Share by which windows overlap (nnU-Net)."""
+
+
+def whole_or_window(
+    network: Callable[[Tensor], Tensor],
+    image: Tensor,
+    *,
+    patch: Shape,
+    multiple: Shape,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Class probabilities ``(C, X, Y, Z)`` float32 of one ``(X, Y, Z)`` image.
+
+    Windows are weighted by a Gaussian; their sum lives in main memory.
+    """
+    size = [
+        max(edge, -(-have // step) * step)
+        for have, edge, step in zip(image.shape, patch, multiple, strict=True)
+    ]
+    if np.prod(size) <= WHOLE_PATCHES * np.prod(patch):
+        missing = [want - have for want, have in zip(size, image.shape, strict=True)]
+        before = [amount // 2 for amount in missing]
+        pad = [
+            value
+            for amount, first in zip(reversed(missing), reversed(before), strict=True)
+            for value in (first, amount - first)
+        ]
+        logits = network(F.pad(image, pad)[None, None].to(device)).float()[0]
+        inner = tuple(
+            slice(first, first + have) for first, have in zip(before, image.shape, strict=True)
+        )
+        return logits.softmax(dim=0)[(slice(None), *inner)].cpu().numpy()
+    result = sliding_window_inference(
+        image[None, None],
+        patch,
+        sw_batch_size=1,
+        predictor=lambda window: network(window).float().softmax(dim=1),
+        overlap=OVERLAP,
+        mode="gaussian",
+        sw_device=device,
+        device=torch.device("cpu"),
+    )
+    assert isinstance(result, Tensor)
+    return result[0].numpy()
+
+
+def noisy_mean(
+    network: Callable[[Tensor], Tensor], noise: float, passes: int, generator: torch.Generator
+) -> Callable[[Tensor], Tensor]:
+    """A network whose softmax is the mean of the softmax over noisy copies of its input.
+
+    Returns log-probabilities, so that a softmax over them gives the mean back.
+    """
+
+    def mean(image: Tensor) -> Tensor:
+        total = torch.zeros(())
+        for _ in range(passes):
+            normal = torch.randn(image.shape, generator=generator, device=image.device)
+            total = total + network(image + noise * normal).float().softmax(dim=1)
+        return (total / passes).clamp_min(1e-12).log()
+
+    return mean

@@ -1,0 +1,87 @@
+"""How deep a network a patch can carry, and where it may stride."""
+
+from __future__ import annotations
+
+from spss.networks import Architecture
+from spss.types import Shape, SpacingMm
+
+BASE_CHANNELS = {"unet": 16, "dynunet": 32}
+"""Filters at the top: 32 is nnU-Net's; 16 with early striding trains in minutes on one core."""
+
+MOST_CHANNELS = {"unet": 256, "dynunet": 320}
+MOST_LEVELS = {"unet": 5, "dynunet": 6}
+SMALLEST_EDGE = 4
+"""An axis is halved only while at least so many voxels remain (nnU-Net)."""
+
+_PADDED_EDGE = 2 * SMALLEST_EDGE
+
+
+def plan_architecture(size: Shape, spacing_mm: SpacingMm, family: str) -> Architecture:
+    """Strides while an axis is long enough and not yet coarser than twice the finest.
+
+    nnU-Net's rule: an axis whose voxels are already twice as long as another's waits until the
+    others have caught up. Kernels have size 1 along an axis of one voxel; in ``dynunet`` also while
+    the axis waits.
+
+    Args:
+        size: voxels of the wanted patch.
+        spacing_mm: planned spacing.
+        family: ``unet`` or ``dynunet``.
+    """
+    edges = list(padded(size))
+    spacing = list(spacing_mm)
+    strides, kernels = [], [_kernel(edges, spacing, family)]
+    while len(strides) < MOST_LEVELS[family] - 1:
+        stride = _next_stride(edges, spacing)
+        if max(stride) == 1:
+            break
+        strides.append((stride[0], stride[1], stride[2]))
+        edges = [-(-edge // step) for edge, step in zip(edges, stride, strict=True)]
+        spacing = [length * step for length, step in zip(spacing, stride, strict=True)]
+        kernels.append(_kernel(edges, spacing, family))
+    channels = tuple(
+        min(BASE_CHANNELS[family] * 2**level, MOST_CHANNELS[family])
+        for level in range(len(kernels))
+    )
+    return Architecture(family, channels, tuple(strides), tuple(kernels))
+
+
+def padded(size: Shape) -> Shape:
+    """Short axes grown to 8 voxels, so that there is something to halve; a single slice stays one.
+
+    A volume of one voxel, or one line of them, is grown along every axis.
+    """
+    flat = [edge == 1 for edge in size]
+    if sum(flat) > 1:
+        flat = [False] * 3
+    edges = [
+        1 if thin else max(edge, _PADDED_EDGE) if max(size) < _PADDED_EDGE else edge
+        for edge, thin in zip(size, flat, strict=True)
+    ]
+    return (edges[0], edges[1], edges[2])
+
+
+def round_up(size: Shape, multiple: Shape) -> Shape:
+    """Each size of the padded patch to the next multiple the network can take."""
+    edges = [-(-edge // step) * step for edge, step in zip(padded(size), multiple, strict=True)]
+    return (edges[0], edges[1], edges[2])
+
+
+def _next_stride(edges: list[int], spacing: list[float]) -> list[int]:
+    halvable = [edge >= 2 * SMALLEST_EDGE for edge in edges]
+    if not any(halvable):
+        return [1, 1, 1]
+    finest = min(length for length, able in zip(spacing, halvable, strict=True) if able)
+    return [
+        2 if able and length < 2 * finest else 1
+        for length, able in zip(spacing, halvable, strict=True)
+    ]
+
+
+def _kernel(edges: list[int], spacing: list[float], family: str) -> tuple[int, int, int]:
+    finest = min(spacing)
+    sizes = [
+        1 if edge == 1 or (family == "dynunet" and length >= 2 * finest) else 3
+        for edge, length in zip(edges, spacing, strict=True)
+    ]
+    return (sizes[0], sizes[1], sizes[2])

@@ -1,0 +1,214 @@
+"""Spacing, patch, network and batch, decided from the data set and a memory budget, and said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spss.networks import Architecture
+from spss.training.fingerprint import Fingerprint
+from spss.training.network_plan import plan_architecture, round_up
+from spss.training.normalisation import Normalisation, plan_normalisation
+from spss.types import Shape, SpacingMm
+
+ANISOTROPY = 3.0
+"""A voxel this many times longer along one axis makes the set anisotropic (nnU-Net's threshold)."""
+
+BYTES_PER_VOXEL = {"unet": 700, "dynunet": 2600}
+"""Peak training memory per voxel of a batch (activations, gradients, maps), measured in float32
+on patches of 40x56x40 and 256x256x10 with one forward pass, rounded up."""
+
+NETWORK_BYTES = 0.3e9
+"""Weights, optimiser, teacher, snapshot and the framework itself."""
+
+CPU_VOXELS_PER_STEP = 1_400_000
+"""On a CPU a step is kept to about a second: more voxels would leave too few steps."""
+
+LARGEST_BATCH = 4
+"""Enough for stable gradients with instance normalisation; more volumes per step learn slower in
+the time of a round."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about data and network that is decided before training.
+
+    Attributes:
+        spacing_mm: all volumes are resampled to it, in canonical orientation.
+        patch_size: voxels a training step sees of one volume; smaller volumes are padded.
+        batch_size: labelled patches per step.
+        architecture: see `spss.networks.Architecture`.
+        normalisation: see `Normalisation`.
+        low_resolution_axis: axis whose voxels are at least three times longer, or None.
+        rotation_degrees: largest random rotation about each axis.
+        turn_plane: the two axes that may be swapped and flipped at random, since the stored grids
+            of the set are themselves transposed against each other; None where they agree.
+        median_shape: of the volumes at that spacing, for the words.
+        case_count: volumes the plan rests on.
+        memory_gb: the budget it was made for.
+    """
+
+    spacing_mm: SpacingMm
+    patch_size: Shape
+    batch_size: int
+    architecture: Architecture
+    normalisation: Normalisation
+    low_resolution_axis: int | None
+    rotation_degrees: tuple[float, float, float]
+    turn_plane: tuple[int, int] | None
+    median_shape: Shape
+    case_count: int
+    memory_gb: float
+
+    def in_words(self) -> str:
+        """Two or three sentences for a person."""
+        spacing = " x ".join(f"{value:.3g}" for value in self.spacing_mm)
+        patch, median = (" x ".join(map(str, s)) for s in (self.patch_size, self.median_shape))
+        strides = ", ".join("x".join(map(str, s)) for s in self.architecture.strides)
+        words = (
+            f"{self.case_count} volumes, resampled to {spacing} mm, median {median} voxels. "
+            f"Patches of {patch}, {self.batch_size} labelled ones per step "
+            f"(memory budget {self.memory_gb:.1f} GB); {self.architecture.family} with "
+            f"{'-'.join(map(str, self.architecture.channels))} filters and strides {strides}; "
+            f"intensities normalised by {self.normalisation.kind}."
+        )
+        if self.turn_plane is not None:
+            words += (
+                f" Volumes are transposed against each other in axes {self.turn_plane}: "
+                "patches are turned and mirrored there at random."
+            )
+        return words
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Plan:
+        """Inverse of ``to_json``, also after a trip through JSON (tuples became lists)."""
+        values = {key: _tuples(value) for key, value in values.items()}
+        values["architecture"] = Architecture(**values["architecture"])
+        values["normalisation"] = Normalisation(**values["normalisation"])
+        return cls(**values)
+
+
+def make_plan(fingerprint: Fingerprint, *, memory_gb: float, on_gpu: bool = False) -> Plan:
+    """Plans as nnU-Net does, for one network at one resolution.
+
+    Spacing: the median along each axis; along a low-resolution axis the 10th percentile. Patch: the
+    median volume (in a plane in which volumes are transposed the median of their longer side, so
+    that a turned volume still fits), shrunk along its relatively longest axis until a batch fits
+    the budget. Batch: what fits, 1 to 4.
+    """
+    spacing = _plan_spacing(fingerprint.spacings_mm)
+    shapes = np.maximum(1, np.rint(fingerprint.shapes * fingerprint.spacings_mm / spacing))
+    low_axis = _low_resolution_axis(spacing)
+    turn_plane = _turn_plane(fingerprint, low_axis)
+    wanted = np.median(shapes, axis=0)
+    if turn_plane is not None:
+        wanted[list(turn_plane)] = np.median(shapes[:, list(turn_plane)].max(axis=1))
+    family = "dynunet" if on_gpu else "unet"
+    budget = _voxel_budget(family, memory_gb, on_gpu)
+    patch, architecture = _fit_patch(wanted, spacing, family, budget)
+    median = np.median(shapes, axis=0).round().astype(int)
+    return Plan(
+        spacing_mm=_triple(spacing.tolist()),
+        patch_size=patch,
+        batch_size=int(np.clip(budget // np.prod(patch), 1, LARGEST_BATCH)),
+        architecture=architecture,
+        normalisation=plan_normalisation(fingerprint.intensities),
+        low_resolution_axis=low_axis,
+        rotation_degrees=_rotation(low_axis, patch),
+        turn_plane=turn_plane,
+        median_shape=_triple(median.tolist()),
+        case_count=len(shapes),
+        memory_gb=memory_gb,
+    )
+
+
+def _plan_spacing(spacings_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    target = np.median(spacings_mm, axis=0)
+    worst = int(np.argmax(target))
+    if target[worst] > ANISOTROPY * np.delete(target, worst).max():
+        target[worst] = max(
+            float(np.percentile(spacings_mm[:, worst], 10)), float(np.delete(target, worst).max())
+        )
+    return target
+
+
+def _low_resolution_axis(spacing: NDArray[np.float64]) -> int | None:
+    worst = int(np.argmax(spacing))
+    return worst if spacing[worst] > ANISOTROPY * spacing.min() else None
+
+
+def _turn_plane(fingerprint: Fingerprint, low_axis: int | None) -> tuple[int, int] | None:
+    """The plane in which some volumes' grids are transposed, judged by sizes alone.
+
+    Only for anisotropic sets: there the two fine axes span the acquired plane. They are transposed
+    if, among volumes that are clearly oblong, both orders occur (each in at least 5 %).
+    """
+    if low_axis is None:
+        return None
+    first, second = (axis for axis in range(3) if axis != low_axis)
+    extent = fingerprint.shapes * fingerprint.spacings_mm
+    ratio = extent[:, first] / extent[:, second]
+    oblong = ratio[np.abs(np.log(ratio)) > np.log(1.05)]
+    if len(oblong) == 0:
+        return None
+    share = float((oblong > 1).mean())
+    return (first, second) if 0.05 <= share <= 0.95 else None
+
+
+def _voxel_budget(family: str, memory_gb: float, on_gpu: bool) -> int:
+    """Voxels of one batch; half the memory is kept for unlabelled volumes and a teacher."""
+    free = max(memory_gb * 1e9 - NETWORK_BYTES, 0.1e9) / 2
+    voxels = int(free / BYTES_PER_VOXEL[family])
+    return voxels if on_gpu else min(voxels, CPU_VOXELS_PER_STEP)
+
+
+def _fit_patch(
+    wanted: NDArray[np.float64], spacing: NDArray[np.float64], family: str, budget: int
+) -> tuple[Shape, Architecture]:
+    """Shrinks the axis that is longest relative to the wanted patch until one patch fits."""
+    size = _triple([int(value) for value in wanted.round()])
+    while True:
+        architecture = plan_architecture(size, _triple(spacing.tolist()), family)
+        patch = round_up(size, architecture.total_stride)
+        if np.prod(patch) <= budget or max(size) <= 8:
+            return patch, architecture
+        relative = np.asarray(size) * (np.asarray(size) > 8) / wanted
+        longest = int(np.argmax(relative))
+        step = architecture.total_stride[longest]
+        smaller = list(size)
+        smaller[longest] = max(8, (size[longest] - 1) // step * step)
+        size = _triple(smaller)
+
+
+def _rotation(low_axis: int | None, patch: Shape) -> tuple[float, float, float]:
+    """±15° about every axis; in anisotropic sets only in the fine plane, ±30°.
+
+    nnU-Net turns by ±30°, and by ±180° in the plane of anisotropic sets; with few labels and short
+    trainings smaller turns of organs that patients all hold alike learn faster.
+    """
+    if low_axis is not None:
+        return _triple([30.0 if axis == low_axis else 0.0 for axis in range(3)])
+    thin = [axis for axis in range(3) if patch[axis] == 1]
+    if thin:
+        return _triple([30.0 if axis in thin else 0.0 for axis in range(3)])
+    return (15.0, 15.0, 15.0)
+
+
+def _triple(values: list[Any]) -> tuple[Any, Any, Any]:
+    first, second, third = values
+    return (first, second, third)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value

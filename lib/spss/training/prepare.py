@@ -1,0 +1,235 @@
+"""Volumes from disk to tensors on the planned grid, once, with the broken ones named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from spss.annotation import SparseLabel
+from spss.errors import InputError, NotReadyError
+from spss.propagation import propagate
+from spss.training.cache import cache_key, read_cached, write_cached
+from spss.training.case import PreparedCase, TrainingCase
+from spss.training.plan import Plan
+from spss.training.resample import (
+    resample_classes,
+    resample_linear,
+    resampled_shape,
+    smooth_for,
+)
+from spss.types import UNDECIDED, ClassMap, Probabilities, Shape, SpacingMm
+from spss.volumes import Volume, is_constant, read_image, to_canonical
+
+
+@dataclass
+class Preparation:
+    """What became of the cases.
+
+    Attributes:
+        cases: ready for training, in the order given.
+        skipped: name → one sentence; volumes that cannot be used at all.
+        unpropagated: name → one sentence; labelled volumes that train on their annotation alone.
+    """
+
+    cases: list[PreparedCase] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unpropagated: dict[str, str] = field(default_factory=dict)
+
+
+def find_classes(cases: Iterable[TrainingCase], class_count: int) -> tuple[int, ...]:
+    """Classes with at least one annotated voxel somewhere, background always among them.
+
+    A class that nobody annotated gets no output of the network: it can then neither be learned as
+    empty nor be predicted, and its voxels count as background. A label that cannot be read is left
+    to the preparation, which names it.
+    """
+    present = {0}
+    for case in cases:
+        if case.load_label is None:
+            continue
+        try:
+            label = case.load_label()
+        except (InputError, NotReadyError):
+            continue
+        present.update(int(value) for value in np.unique(label.classes[label.annotated]))
+    return tuple(sorted(value for value in present if value < class_count))
+
+
+def prepare_cases(
+    cases: Sequence[TrainingCase],
+    plan: Plan,
+    classes: tuple[int, ...],
+    *,
+    class_count: int,
+    with_pseudo_label: bool,
+    propagator: str = "auto",
+    cache: Path | None = None,
+    on_case: Callable[[str], None] = lambda name: None,
+) -> Preparation:
+    """Reads, orients, resamples and normalises every volume, and propagates its annotation.
+
+    Args:
+        cases: volumes with or without labels.
+        plan: spacing and normalisation.
+        classes: classes the network knows (see `find_classes`).
+        class_count: classes of the data set, background included.
+        with_pseudo_label: whether annotated planes are propagated.
+        propagator: name from `spss.propagation.list_propagators`.
+        cache: folder in which prepared volumes are kept.
+        on_case: called with each name when it is done.
+    """
+    result = Preparation()
+    for case in cases:
+        try:
+            prepared, note = _prepare_or_read(
+                case, plan, classes, class_count, propagator if with_pseudo_label else None, cache
+            )
+            result.cases.append(prepared)
+            if note:
+                result.unpropagated[case.name] = note
+        except (InputError, NotReadyError) as error:
+            result.skipped[case.name] = str(error)
+        on_case(case.name)
+    return result
+
+
+def _prepare_or_read(
+    case: TrainingCase,
+    plan: Plan,
+    classes: tuple[int, ...],
+    class_count: int,
+    propagator: str | None,
+    cache: Path | None,
+) -> tuple[PreparedCase, str]:
+    label = None if case.load_label is None else case.load_label()
+    if cache is None or not case.image.is_file():
+        return _prepare(case, label, plan, classes, class_count, propagator)
+    key = cache_key(case, label, plan, classes, propagator)
+    cached = read_cached(cache, case.name, key)
+    if cached is None:
+        cached = _prepare(case, label, plan, classes, class_count, propagator)
+        write_cached(cache, key, *cached)
+    return cached
+
+
+def _prepare(
+    case: TrainingCase,
+    label: SparseLabel | None,
+    plan: Plan,
+    classes: tuple[int, ...],
+    class_count: int,
+    propagator: str | None,
+) -> tuple[PreparedCase, str]:
+    """A prepared case, and why it has no propagated label if it should have one."""
+    volume = read_image(case.image)
+    if is_constant(volume.data):
+        msg = f"Image {case.name} is constant ({volume.data.flat[0]:g} everywhere): nothing to see."
+        raise InputError(msg)
+    image = canonical_image(volume, plan)
+    if label is None or label.is_empty:
+        truth = torch.full(image.shape, UNDECIDED, dtype=torch.uint8)
+        nothing = torch.zeros((0, 3), dtype=torch.int64)
+        return PreparedCase(case.name, torch.from_numpy(image), truth, None, nothing), ""
+    _check_label(label, volume, class_count)
+    grid = _Resampler(volume, plan)
+    truth_map = grid.classes(_to_network_classes(label, classes))
+    soft, note = None, ""
+    if propagator is not None:
+        soft, note = _soft_label(volume, label, classes, class_count, propagator, grid)
+    truth = torch.from_numpy(truth_map)
+    annotated = torch.nonzero(truth != UNDECIDED)
+    return PreparedCase(case.name, torch.from_numpy(image), truth, soft, annotated), note
+
+
+def canonical_image(volume: Volume, plan: Plan) -> NDArray[np.float32]:
+    """``(X, Y, Z)`` float32 in canonical orientation at the planned spacing, normalised."""
+    grid = _Resampler(volume, plan)
+    return np.ascontiguousarray(plan.normalisation.apply(grid.image(volume.data)))
+
+
+@dataclass(frozen=True)
+class _Resampler:
+    """Maps of one volume from its stored grid to the planned one."""
+
+    volume: Volume
+    plan: Plan
+
+    def image(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        data, shape = self._canonical(data)
+        return resample_linear(smooth_for(data, shape), shape)
+
+    def soft(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        maps, shape = self._canonical(maps)
+        return resample_linear(maps, shape)
+
+    def classes(self, classes: ClassMap) -> ClassMap:
+        classes, shape = self._canonical(classes)
+        return resample_classes(classes, shape)
+
+    def _canonical(self, array: NDArray) -> tuple[NDArray, Shape]:  # type: ignore[type-arg]
+        turned, affine = to_canonical(array, self.volume.affine)
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+        spacing: SpacingMm = (float(lengths[0]), float(lengths[1]), float(lengths[2]))
+        return turned, resampled_shape(turned.shape[-3:], spacing, self.plan.spacing_mm)
+
+
+def _soft_label(
+    volume: Volume,
+    label: SparseLabel,
+    classes: tuple[int, ...],
+    class_count: int,
+    propagator: str,
+    grid: _Resampler,
+) -> tuple[Tensor | None, str]:
+    """``(C + 2, X, Y, Z)``: probabilities, reliability, distance; or None and why not."""
+    try:
+        pseudo = propagate(
+            volume.data,
+            label,
+            spacing_mm=volume.spacing_mm,
+            class_count=class_count,
+            propagator=propagator,
+        )
+    except (InputError, NotReadyError) as error:
+        return None, str(error)
+    probabilities = _merge_classes(pseudo.probabilities, classes)
+    distance = distance_transform_edt(~label.annotated).astype(np.float32)
+    maps = np.concatenate([probabilities, pseudo.reliability[None], distance[None]])
+    return torch.from_numpy(grid.soft(maps).astype(np.float16)), ""
+
+
+def _merge_classes(probabilities: Probabilities, classes: tuple[int, ...]) -> Probabilities:
+    """Keeps the network's classes; the others' share goes to the background."""
+    kept = probabilities[list(classes)].copy()
+    kept[0] += 1 - kept.sum(axis=0)
+    return kept
+
+
+def _to_network_classes(label: SparseLabel, classes: tuple[int, ...]) -> ClassMap:
+    """Class indices to the network's outputs, ``UNDECIDED`` where nobody looked."""
+    lookup = np.zeros(256, np.uint8)
+    lookup[list(classes)] = np.arange(len(classes), dtype=np.uint8)
+    return np.where(label.annotated, lookup[label.classes], UNDECIDED).astype(np.uint8)
+
+
+def _check_label(label: SparseLabel, volume: Volume, class_count: int) -> None:
+    if label.shape != volume.shape:
+        msg = (
+            f"Label of {volume.name} has shape {label.shape} but its image has {volume.shape}: "
+            "resample the label onto the image's grid."
+        )
+        raise InputError(msg)
+    highest = int(label.classes.max())
+    if highest >= class_count:
+        msg = (
+            f"Label of {volume.name} has class {highest}, but the data set names only "
+            f"{class_count} classes with the background: correct the label or the class names."
+        )
+        raise InputError(msg)

@@ -1,0 +1,101 @@
+"""Between the stored grid and the planned spacing, without ever losing an annotated plane."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from spss.types import UNDECIDED, ClassMap, Shape, SpacingMm
+
+_BLUR_FROM = 1.2
+"""Downsampling by less than this factor aliases too little to be worth a smoothing pass."""
+
+
+def resampled_shape(shape: Shape, spacing_mm: SpacingMm, target_mm: SpacingMm) -> Shape:
+    """Voxels along each axis after resampling; at least 1."""
+    sizes = (
+        max(1, round(size * source / target))
+        for size, source, target in zip(shape, spacing_mm, target_mm, strict=True)
+    )
+    first, second, third = sizes
+    return (first, second, third)
+
+
+def resample_linear(array: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    """Linear interpolation of ``(..., X, Y, Z)`` to ``shape``, both grids covering the same space.
+
+    Voxel i of n lies at (i + 1/2) / n of the extent. Values beyond the outermost voxel centres are
+    the outermost value.
+    """
+    for axis, size in enumerate(shape, start=array.ndim - 3):
+        array = interpolate_axis(array, axis, source_positions(array.shape[axis], size))
+    return array
+
+
+def smooth_for(array: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    """Gaussian smoothing along axes that are about to lose voxels.
+
+    The standard deviation (factor - 1) / 2 voxels is scikit-image's anti-aliasing rule.
+    """
+    for axis, size in enumerate(shape, start=array.ndim - 3):
+        factor = array.shape[axis] / size
+        if factor > _BLUR_FROM:
+            array = gaussian_filter1d(array, (factor - 1) / 2, axis=axis, mode="nearest")
+    return array
+
+
+def resample_classes(classes: ClassMap, shape: Shape) -> ClassMap:
+    """Resamples a class map with ``UNDECIDED`` so that every annotated voxel reaches the result.
+
+    A result voxel into which annotated voxels fall takes their most frequent class; any other takes
+    the nearest voxel's, which fills the gaps when the grid gets finer.
+    """
+    if classes.shape == shape:
+        return classes
+    nearest = [
+        np.rint(source_positions(source, size)).astype(np.intp)
+        for source, size in zip(classes.shape, shape, strict=True)
+    ]
+    result = classes[np.ix_(*nearest)]
+    annotated = np.nonzero(classes != UNDECIDED)
+    if len(annotated[0]) == 0:
+        return result
+    falls_into = tuple(
+        np.minimum((index + 0.5) * size / source, size - 1).astype(np.intp)
+        for index, source, size in zip(annotated, classes.shape, shape, strict=True)
+    )
+    voted, winner = _majority(np.ravel_multi_index(falls_into, shape), classes[annotated])
+    result.reshape(-1)[voted] = winner
+    return result
+
+
+def source_positions(source_size: int, size: int) -> NDArray[np.float64]:
+    """Where ``size`` voxel centres lie on a grid of ``source_size`` voxels over the same extent."""
+    positions = (np.arange(size) + 0.5) * source_size / size - 0.5
+    return np.clip(positions, 0, source_size - 1)
+
+
+def interpolate_axis(
+    array: NDArray[np.float32], axis: int, positions: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Linear interpolation along one axis at fractional positions inside it."""
+    low = np.floor(positions).astype(np.intp)
+    if np.array_equal(low, np.arange(array.shape[axis])) and np.array_equal(low, positions):
+        return array
+    high = np.minimum(low + 1, array.shape[axis] - 1)
+    weight = (positions - low).astype(np.float32)
+    weight = weight.reshape((-1,) + (1,) * (array.ndim - 1 - axis))
+    lower, upper = np.take(array, low, axis=axis), np.take(array, high, axis=axis)
+    return lower + weight * (upper - lower)
+
+
+def _majority(
+    places: NDArray[np.intp], votes: ClassMap
+) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Most frequent vote at each distinct place; the smaller class wins a tie."""
+    pairs, counts = np.unique(places.astype(np.int64) * 256 + votes, return_counts=True)
+    order = np.lexsort((-(pairs % 256), counts, pairs // 256))
+    last = np.append(np.diff(pairs[order] // 256) != 0, True)
+    best = pairs[order][last]
+    return (best // 256).astype(np.intp), (best % 256).astype(np.uint8)

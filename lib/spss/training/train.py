@@ -1,0 +1,65 @@
+"""From volumes and sparse labels to a trained model in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spss.training.budget import Budget
+from spss.training.case import TrainingCase
+from spss.training.job import prepare_job
+from spss.training.options import TrainingResult, training_options
+
+
+def train(
+    cases: Sequence[TrainingCase],
+    class_names: Sequence[str],
+    *,
+    out: Path,
+    method: str = "mean_teacher",
+    iterations: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    memory_gb: float | None = None,
+    validation: Sequence[TrainingCase] = (),
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    say: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> TrainingResult:
+    """Trains a network on sparse labels and writes it to ``out``.
+
+    Args:
+        cases: volumes, labelled and not.
+        class_names: ``class_names[0]`` is the background.
+        out: folder; an existing model there is replaced only at the end.
+        method: name in `spss.methods.METHODS`.
+        iterations: steps; 1000 if neither this nor ``minutes`` is given.
+        minutes: of training, without preparation.
+        seed: the same seed gives the same weights on a CPU when iterations are counted.
+        device: ``auto`` takes a GPU if there is one.
+        resume: go on from ``out``'s checkpoint if there is one.
+        memory_gb: what the plan may use; None = half of what is free.
+        validation: labelled cases that are scored on their annotated voxels each round.
+        on_progress: called with ``epoch``, ``total_epochs``, ``best_metric``, … from epoch 0 on.
+        should_stop: asked after each step; a file named ``stop`` in ``out`` stops as well.
+        say: takes sentences for a person: the plan, what was skipped, what is absent.
+        **options: further fields of `TrainingOptions`.
+
+    Raises:
+        InputError: nothing to train on, an unknown method or option, or a checkpoint that does not
+            fit.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = training_options(
+        method=method, seed=seed, device=device, memory_gb=memory_gb, **options
+    )
+    budget = Budget(iterations=iterations, minutes=minutes)
+    job = prepare_job(
+        cases, tuple(class_names), chosen, out=out, validation=validation, resume=resume, say=say
+    )
+    return job.run(budget, on_progress, should_stop or (lambda: False))
