@@ -1,0 +1,1 @@
+"""Where images and labels lie: MONAI Label's datastores, hardened."""

@@ -1,0 +1,199 @@
+"""What clients may do to a datastore: checked names, bounded sizes, nothing overwritten unseen."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from monailabel.datastore.local import DataModel, ImageLabelModel
+from monailabel.interfaces.exception import LabelNotFoundException
+
+from spss.errors import InputError, NotReadyError
+from spss.volumes import replace_atomically
+from spss_app.datastore.names import (
+    FINAL,
+    IMAGE_ENDINGS,
+    check_ending,
+    check_new_id,
+    check_tag,
+    uploaded_id,
+)
+from spss_app.datastore.safe_index import SafeIndex
+from spss_app.http_errors import answers_http
+
+LARGEST_IMAGE_BYTES = 8 * 1024**3
+LARGEST_LABEL_BYTES = 2 * 1024**3
+LARGEST_INFO_BYTES = 256 * 1024
+
+SubmitHook = Callable[[str, Path, dict[str, Any]], None]
+"""Takes image id, file and parameters of a submit; stores what it understood."""
+
+WithdrawHook = Callable[[str], None]
+"""Takes the image id whose final label was deleted by a client."""
+
+
+class GuardedDatastore(SafeIndex):
+    """Base of this app's datastores: what may come in through MONAI Label's endpoints.
+
+    A label sent under the tag ``final`` is a submit: it goes to ``on_submit``, which writes it into
+    the ledger and stores the folded state with `store_label`. Every other tag is a plain file.
+    """
+
+    on_submit: SubmitHook | None = None
+    on_withdraw: WithdrawHook | None = None
+
+    @answers_http
+    def save_label(  # type: ignore[override]
+        self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]
+    ) -> str:
+        """Takes a label from a client; returns the label's id, which is the image's."""
+        self.object_of(image_id)
+        tag = check_tag(getattr(label_tag, "value", label_tag))
+        info = _checked_info(label_info)
+        file = Path(label_filename)
+        _check_size(file, LARGEST_LABEL_BYTES)
+        if tag == FINAL and self.on_submit is not None:
+            self.on_submit(image_id, file, info)
+            return image_id
+        return self.store_label(image_id, file, tag, info)
+
+    def store_label(self, image_id: str, file: Path, tag: str, info: dict[str, Any]) -> str:
+        """Puts a copy of ``file`` under the tag, replacing the one there in one step."""
+        ending = check_ending(file)
+        folder = Path(self._datastore.label_path(check_tag(tag)))
+        with replace_atomically(folder / f"{image_id}{ending}") as unfinished:
+            shutil.copyfile(file, unfinished)
+        with self.changing() as index:
+            obj = index.objects[image_id]
+            old = obj.labels.get(tag)
+            if old is not None and old.ext != ending:
+                (folder / f"{image_id}{old.ext}").unlink(missing_ok=True)
+            record = {**info, "ts": int(time.time()), "name": f"{image_id}{ending}"}
+            obj.labels[tag] = DataModel(info=record, ext=ending)
+        return image_id
+
+    @answers_http
+    def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
+        """Takes an uploaded image; the same file twice is one image, another one is refused."""
+        file = Path(image_filename)
+        ending = check_ending(file, IMAGE_ENDINGS)
+        _check_size(file, LARGEST_IMAGE_BYTES)
+        image_id = check_new_id(uploaded_id(image_id or "image", file))
+        info = _checked_info(image_info)
+        name = f"{image_id}{ending}"
+        target = Path(self._datastore.image_path()) / name
+        self.refresh_if_changed()
+        if image_id in self._datastore.objects:
+            if target.is_file() and filecmp.cmp(file, target, shallow=False):
+                return image_id
+            msg = f"There is another image {image_id!r} already: give this one another name."
+            raise InputError(msg)
+        with replace_atomically(target) as unfinished:
+            shutil.copyfile(file, unfinished)
+        with self.changing() as index:
+            record = {**info, "ts": int(time.time()), "name": name}
+            index.objects[image_id] = ImageLabelModel(image=DataModel(info=record, ext=ending))
+        return image_id
+
+    @answers_http
+    def remove_image(self, image_id: str) -> None:
+        """Removes the image file and its plain labels; the ledger keeps what was decided."""
+        obj = self.object_of(image_id)
+        (Path(self._datastore.image_path()) / f"{image_id}{obj.image.ext}").unlink(missing_ok=True)
+        for tag, label in obj.labels.items():
+            folder = Path(self._datastore.label_path(tag))
+            (folder / f"{image_id}{label.ext}").unlink(missing_ok=True)
+        with self.changing() as index:
+            index.objects.pop(image_id, None)
+
+    @answers_http
+    def remove_label(self, label_id: str, label_tag: str) -> None:
+        """Removes a label file; a final one is withdrawn in the ledger, where it can be restored."""
+        label = self.object_of(label_id).labels.get(label_tag)
+        if label is None:
+            raise LabelNotFoundException(f"Image {label_id!r} has no label {label_tag!r}.")
+        folder = Path(self._datastore.label_path(check_tag(label_tag)))
+        (folder / f"{label_id}{label.ext}").unlink(missing_ok=True)
+        with self.changing() as index:
+            index.objects[label_id].labels.pop(label_tag, None)
+        if label_tag == FINAL and self.on_withdraw is not None:
+            self.on_withdraw(label_id)
+
+    @answers_http
+    def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
+        """Adds to an image's information."""
+        checked = _checked_info(info)
+        self.object_of(image_id)
+        with self.changing() as index:
+            index.objects[image_id].image.info.update(checked)
+
+    @answers_http
+    def update_label_info(self, label_id: str, label_tag: str, info: dict[str, Any]) -> None:
+        """Adds to a label's information."""
+        checked = _checked_info(info)
+        if label_tag not in self.object_of(label_id).labels:
+            raise LabelNotFoundException(f"Image {label_id!r} has no label {label_tag!r}.")
+        with self.changing() as index:
+            index.objects[label_id].labels[label_tag].info.update(checked)
+
+    @answers_http
+    def get_dataset_archive(self, limit_cases: int | None) -> str:
+        """A zip file of the images with a final label."""
+        if not self.datalist():
+            msg = "No image has a final label yet: submit one before downloading the data set."
+            raise NotReadyError(msg)
+        return str(super().get_dataset_archive(limit_cases))
+
+    def list_images(self) -> list[str]:
+        """Ids of all images, sorted."""
+        self.refresh_if_changed()
+        return sorted(self._datastore.objects)
+
+    def status(self) -> dict[str, Any]:
+        """Counts for the viewers' progress bars."""
+        self.refresh_if_changed()
+        return dict(super().status())
+
+    def json(self) -> dict[str, Any]:
+        """The whole index."""
+        self.refresh_if_changed()
+        return dict(super().json())
+
+
+def _check_size(file: Path, limit: int) -> None:
+    size = file.stat().st_size
+    if size > limit:
+        msg = (
+            f"The file has {size} bytes, more than the {limit} that are taken: crop or compress it."
+        )
+        raise InputError(msg)
+    if size == 0:
+        msg = "The file that arrived is empty (0 bytes): export it again."
+        raise InputError(msg)
+
+
+def _checked_info(info: object) -> dict[str, Any]:
+    """A JSON object of bounded size.
+
+    Raises:
+        InputError: it is something else, or too large.
+    """
+    if info is None:
+        return {}
+    if not isinstance(info, dict):
+        msg = f"The parameters must be a JSON object, got {type(info).__name__}."
+        raise InputError(msg)
+    try:
+        size = len(json.dumps(info))
+    except (TypeError, ValueError) as error:
+        msg = f"The parameters are no plain JSON ({error})."
+        raise InputError(msg) from error
+    if size > LARGEST_INFO_BYTES:
+        msg = f"The parameters have {size} bytes: send at most {LARGEST_INFO_BYTES}."
+        raise InputError(msg)
+    return dict(info)

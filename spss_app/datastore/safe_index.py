@@ -1,0 +1,208 @@
+"""MONAI Label's index of images and labels, without lost updates and torn files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from monailabel.datastore.local import (
+    DataModel,
+    ImageLabelModel,
+    LocalDatastore,
+    LocalDatastoreModel,
+)
+from monailabel.interfaces.exception import ImageNotFoundException
+
+from spss.annotation.durable import write_durably
+from spss.volumes import image_name
+from spss.volumes.files import image_ending, list_images
+from spss_app.datastore.names import IMAGE_ENDINGS, LABEL_ENDINGS
+
+logger = logging.getLogger(__name__)
+
+_LOCK_SECONDS = 30.0
+_BACKUP_EVERY_SECONDS = 60.0
+
+
+class SafeIndex(LocalDatastore):
+    """Base of this app's datastores: how ``datastore_v2.json`` is read and written.
+
+    Every change happens under a lock that other processes respect: the index is read again if
+    another process wrote it, changed, and replaced in one step. A torn index is set aside and
+    rebuilt from its backup copy and the files that are there. New and deleted files are noticed
+    by the folder's time stamp, without a watching thread.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._guard = threading.RLock()
+        self._signature: tuple[int, int, int] | None = None
+        self._folder_state: tuple[int, ...] = ()
+        self._backed_up_at = 0.0
+        super().__init__(*args, **kwargs)
+
+    @contextmanager
+    def changing(self) -> Iterator[LocalDatastoreModel]:
+        """Gives the newest index to change, and writes it afterwards."""
+        with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
+            self._load()
+            yield self._datastore
+            self._store()
+
+    def object_of(self, image_id: str) -> ImageLabelModel:
+        """The index's record of an image.
+
+        Raises:
+            ImageNotFoundException: there is none (a 404 over HTTP).
+        """
+        self.refresh_if_changed()
+        found = self._datastore.objects.get(image_id)
+        if found is None:
+            raise ImageNotFoundException(
+                f"There is no image {image_id!r}: ask for the next sample."
+            )
+        return found
+
+    def refresh_if_changed(self) -> None:
+        """Takes over what other processes and people did to the folders."""
+        self._init_from_datastore_file()
+        if self._state_of_folders() != self._folder_state:
+            self._reconcile_datastore()
+
+    def _state_of_folders(self) -> tuple[int, ...]:
+        labels = Path(self._datastore.label_path(None))
+        folders = [Path(self._datastore.image_path()), labels, *_subfolders(labels)]
+        return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
+
+    def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
+        with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
+            self._load()
+
+    def _update_datastore_file(self, lock: bool = True) -> None:
+        if not lock:
+            self._store()
+            return
+        with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
+            self._store()
+
+    def _reconcile_datastore(self) -> None:
+        with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
+            self._load()
+            state = self._state_of_folders()
+            before = self._datastore.model_dump_json()
+            self._remove_non_existing()
+            self._add_non_existing_images()
+            for folder in _subfolders(Path(self._datastore.label_path(None))):
+                self._add_non_existing_labels(folder.name)
+            if self._datastore.model_dump_json() != before:
+                self._store()
+            self._folder_state = state
+
+    def _remove_non_existing(self) -> int:
+        objects = self._datastore.objects
+        images = Path(self._datastore.image_path())
+        gone = [
+            key for key, obj in objects.items() if not (images / (key + obj.image.ext)).exists()
+        ]
+        for key in gone:
+            del objects[key]
+        for key, obj in objects.items():
+            for tag in list(obj.labels):
+                folder = Path(self._datastore.label_path(tag))
+                if not (folder / (key + obj.labels[tag].ext)).exists():
+                    del obj.labels[tag]
+        return len(gone)
+
+    def _add_non_existing_images(self) -> int:
+        objects = self._datastore.objects
+        known = {key + obj.image.ext for key, obj in objects.items()}
+        new = [
+            path.name
+            for path in list_images(Path(self._datastore.image_path()))
+            if path.name not in known and image_ending(path).lower() in IMAGE_ENDINGS
+        ]
+        for name in sorted(new, key=lambda n: (not n.lower().endswith(".nii.gz"), n)):
+            key, ending = image_name(name), image_ending(name)
+            if key in objects:  # a.nii beside a.nii.gz: two images, so two ids
+                key, ending = name, ""
+            info = {"ts": int(time.time()), "name": name}
+            objects[key] = ImageLabelModel(image=DataModel(info=info, ext=ending))
+        return len(new)
+
+    def _add_non_existing_labels(self, tag: str) -> int:
+        added = 0
+        for path in list_images(Path(self._datastore.label_path(tag))):
+            obj = self._datastore.objects.get(image_name(path))
+            if obj is None or tag in obj.labels or image_ending(path).lower() not in LABEL_ENDINGS:
+                continue
+            info = {"ts": int(time.time()), "name": path.name}
+            obj.labels[tag] = DataModel(info=info, ext=image_ending(path))
+            added += 1
+        return added
+
+    def _to_id(self, file: str) -> tuple[str, str]:
+        return image_name(file), image_ending(file)
+
+    def _load(self) -> None:
+        """Reads the index if it is not the one in memory. The caller holds the lock."""
+        path = Path(self._datastore_config_path)
+        signature = _signature(path)
+        if signature is None or signature == self._signature:
+            return
+        model = _parse(path)
+        if model is None:
+            model = self._recover(path)
+            signature = None
+        model.base_path = self._datastore_path
+        model.images_dir = self._datastore.images_dir
+        model.labels_dir = self._datastore.labels_dir
+        self._datastore, self._signature = model, signature
+
+    def _recover(self, path: Path) -> LocalDatastoreModel:
+        aside = path.with_name(f"{path.name}.broken-{time.time_ns()}")
+        path.replace(aside)
+        self._folder_state = ()
+        logger.warning("The index was unreadable; it is kept as %s and rebuilt.", aside.name)
+        return _parse(_backup_of(path)) or LocalDatastoreModel(name="new-dataset", description="")
+
+    def _store(self) -> None:
+        """Replaces the index in one step. The caller holds the lock."""
+        path = Path(self._datastore_config_path)
+        record = self._datastore.model_dump(exclude={"base_path"})
+        data = json.dumps(record, default=str, ensure_ascii=False).encode()
+        write_durably(path, data)
+        self._signature = _signature(path)
+        if time.monotonic() - self._backed_up_at > _BACKUP_EVERY_SECONDS:
+            write_durably(_backup_of(path), data)
+            self._backed_up_at = time.monotonic()
+
+
+def _parse(path: Path) -> LocalDatastoreModel | None:
+    try:
+        return LocalDatastoreModel.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _backup_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.backup")
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return (state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
