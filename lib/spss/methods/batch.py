@@ -24,7 +24,7 @@ class Batch:
         truth: ``(B, X, Y, Z)`` int64, class indices where a person decided, else ``UNDECIDED``.
         valid: ``(B, X, Y, Z)`` bool, True inside the volume.
         pseudo_label: ``(B, C, X, Y, Z)`` float32, the propagated soft label; annotated voxels hold
-            the truth as one-hot. Sums to one over C where ``reliability`` > 0; zeros elsewhere.
+            the truth as one-hot. Sums to one over C (within 0.01) where ``reliability`` > 0.
         reliability: ``(B, X, Y, Z)`` float32 in 0…1, trust in ``pseudo_label``: 1 on annotated
             voxels, 0 where nothing was propagated.
         distance: ``(B, X, Y, Z)`` float32, distance to the nearest annotated voxel in voxels of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.networks.nets import DynUNet, UNet
@@ -93,13 +93,15 @@ def _unet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, i
         in_channels=1,
         out_channels=class_count,
         channels=plan.channels,
-        strides=plan.strides,
+        strides=plan.strides,  # type: ignore[arg-type]
         kernel_size=plan.kernels[0],
         up_kernel_size=plan.kernels[0],
         num_res_units=plan.residual_units,
+        act=("leakyrelu", {"negative_slope": 0.01, "inplace": True}),  # nnU-Net's
     )
     # the skip connection below the top level: encoder features of level 0 beside decoded ones
-    return network, network.model[1], 2 * plan.channels[0]
+    levels = cast(nn.Sequential, network.model)
+    return network, levels[1], 2 * plan.channels[0]
 
 
 def _dynunet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:

@@ -82,7 +82,7 @@ def _seconds_per_step(
     trial = copy.deepcopy(network).train()
     image = torch.zeros(shape, device=device)
     if acceleration.channels_last:
-        trial = trial.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        trial = trial.to(memory_format=torch.channels_last_3d)
         image = image.to(memory_format=torch.channels_last_3d)
     times = []
     for _ in range(_TIMED_STEPS + 1):  # the first one warms up

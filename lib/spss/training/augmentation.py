@@ -48,7 +48,6 @@ class AugmentationConfig:
     intensity: float = 0.3
 
 
-@dataclass(frozen=True)
 class Placement:
     """Where a patch's voxels lie in its volume.
 
@@ -56,12 +55,38 @@ class Placement:
         positions: ``(X, Y, Z, 3)`` float32, voxel coordinates in the volume, may lie outside.
     """
 
-    positions: Tensor
+    def __init__(self, positions: Tensor) -> None:
+        self.positions = positions
+        flat = positions.reshape(-1, 3)
+        self._low, self._high = flat.amin(0), flat.amax(0)
+        self._windows: dict[tuple[int, ...], tuple[tuple[slice, ...], Tensor]] = {}
 
     def inside(self, shape: Shape) -> Tensor:
         """``(X, Y, Z)`` bool, True where the position lies within the volume's voxels."""
         upper = torch.tensor(shape, dtype=torch.float32, device=self.positions.device) - 0.5
+        if bool((self._low > -0.5).all() and (self._high < upper).all()):
+            return torch.ones(self.positions.shape[:3], dtype=torch.bool, device=upper.device)
         return ((self.positions > -0.5) & (self.positions < upper)).all(dim=-1)
+
+    def window(self, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], Tensor]:
+        """Box of a volume that the patch touches, and `grid_sample`'s grid in that box.
+
+        Returns:
+            Index of ``(K, X, Y, Z)`` maps, and ``(1, X, Y, Z, 3)`` float32.
+        """
+        if shape not in self._windows:
+            edges = []
+            for low, high, size in zip(self._low.tolist(), self._high.tolist(), shape, strict=True):
+                first = min(max(math.floor(low), 0), size - 1)
+                edges.append((first, max(min(math.ceil(high) + 1, size), first + 1)))
+            device = self.positions.device
+            origin = torch.tensor([float(first) for first, _ in edges], device=device)
+            half = [max(last - first - 1, 1) / 2 for first, last in edges]
+            grid = (self.positions - origin) / torch.tensor(half, device=device) - 1
+            box = (slice(None), *(slice(first, last) for first, last in edges))
+            # grid_sample wants the last axis first
+            self._windows[shape] = box, grid[None, ..., [2, 1, 0]]
+        return self._windows[shape]
 
 
 def place_patch(
@@ -126,23 +151,10 @@ def sample(maps: Tensor, placement: Placement, *, nearest: bool = False) -> Tens
 
     Only the box of the volume that the positions touch is looked at.
     """
-    positions = placement.positions
-    size = torch.tensor(maps.shape[1:], dtype=torch.float32, device=positions.device)
-    flat = positions.reshape(-1, 3)
-    low = flat.amin(0).floor().clamp_min(0).minimum(size - 1).long().tolist()
-    high = (flat.amax(0).ceil() + 1).clamp_min(1).minimum(size).long().tolist()
-    high = [max(upper, lower + 1) for lower, upper in zip(low, high, strict=True)]
-    box = maps[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    extent = torch.tensor(
-        [max(upper - lower - 1, 1) for lower, upper in zip(low, high, strict=True)],
-        dtype=torch.float32,
-        device=positions.device,
-    )
-    origin = torch.tensor(low, dtype=torch.float32, device=positions.device)
-    grid = (positions - origin) / extent * 2 - 1
+    box, grid = placement.window(maps.shape[1:])
     return F.grid_sample(
-        box.to(positions.device, torch.float32)[None],
-        grid.flip(-1)[None],  # grid_sample wants the last axis first
+        maps[box].to(grid.device, torch.float32)[None],
+        grid,
         mode="nearest" if nearest else "bilinear",
         padding_mode="border",
         align_corners=True,

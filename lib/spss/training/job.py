@@ -98,7 +98,7 @@ class Job:
     def _state(self, budget: Budget) -> TrainingState:
         student = self.settings.make_network(self.device)
         if self.settings.acceleration.channels_last:
-            student = student.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            student = student.to(memory_format=torch.channels_last_3d)
         method = self.settings.make_method(self.device)
         return TrainingState(
             student=student,

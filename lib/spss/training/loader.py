@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from spss.methods import Batch
-from spss.methods.losses import one_hot
 from spss.training.augmentation import (
     AugmentationConfig,
     Placement,
@@ -98,26 +97,30 @@ class BatchLoader:
     def _patch(self, case: PreparedCase) -> dict[str, Tensor]:
         placement, truth = self._place(case)
         valid = placement.inside(case.image.shape)  # type: ignore[arg-type]
-        image = sample(case.image[None], placement)[0]
+        maps = case.image[None] if case.soft is None else torch.cat([case.image[None], case.soft])
+        image, *soft = sample(maps, placement)
         image = change_intensity(image, self.config, self._choices, self._noise)
         truth = torch.where(valid, truth, UNDECIDED)
-        known = truth != UNDECIDED
-        if case.soft is None:
+        patch = {"image": (image * valid)[None], "truth": truth, "valid": valid}
+        return patch | self._soft_maps(soft, truth, valid)
+
+    def _soft_maps(self, soft: list[Tensor], truth: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        """Pseudo-label, reliability and distance, with the truth where somebody decided."""
+        if soft:
+            *probabilities, reliability, distance = soft
+            pseudo = torch.stack(probabilities)
+            reliability = reliability * valid
+        else:
             pseudo = torch.zeros((self.class_count, *truth.shape), device=self.device)
             reliability = torch.zeros(truth.shape, device=self.device)
             distance = torch.full(truth.shape, torch.inf, device=self.device)
-        else:
-            soft = sample(case.soft, placement)
-            pseudo, reliability, distance = soft[:-2] * valid, soft[-2] * valid, soft[-1]
-        certain = one_hot(truth[None], self.class_count)[0]
-        return {
-            "image": (image * valid)[None],
-            "truth": truth,
-            "valid": valid,
-            "pseudo_label": torch.where(known, certain, pseudo),
-            "reliability": torch.where(known, 1.0, reliability),
-            "distance": torch.where(known, 0.0, distance),
-        }
+        places = (truth != UNDECIDED).nonzero(as_tuple=True)
+        classes = truth[places]
+        for value in range(self.class_count):
+            pseudo[value][places] = (classes == value).float()
+        reliability[places] = 1.0
+        distance[places] = 0.0
+        return {"pseudo_label": pseudo, "reliability": reliability, "distance": distance}
 
     def _place(self, case: PreparedCase) -> tuple[Placement, Tensor]:
         """A random placement whose patch holds an annotated voxel, and its truth map."""

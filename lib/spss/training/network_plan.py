@@ -30,7 +30,8 @@ def plan_architecture(size: Shape, spacing_mm: SpacingMm, family: str) -> Archit
     """
     edges = list(padded(size))
     spacing = list(spacing_mm)
-    strides, kernels = [], [_kernel(edges, spacing, family)]
+    strides: list[tuple[int, int, int]] = []
+    kernels = [_kernel(edges, spacing, family)]
     while len(strides) < MOST_LEVELS[family] - 1:
         stride = _next_stride(edges, spacing)
         if max(stride) == 1:

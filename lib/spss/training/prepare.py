@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ from spss.training.resample import (
     resampled_shape,
     smooth_for,
 )
-from spss.types import UNDECIDED, ClassMap, Probabilities, Shape, SpacingMm
-from spss.volumes import Volume, is_constant, read_image, to_canonical
+from spss.types import UNDECIDED, ClassMap, Probabilities, Shape
+from spss.volumes import Grid, Volume, is_constant, read_image, to_canonical
 
 
 @dataclass
@@ -173,11 +174,10 @@ class _Resampler:
         classes, shape = self._canonical(classes)
         return resample_classes(classes, shape)
 
-    def _canonical(self, array: NDArray) -> tuple[NDArray, Shape]:  # type: ignore[type-arg]
+    def _canonical(self, array: NDArray[Any]) -> tuple[NDArray[Any], Shape]:
         turned, affine = to_canonical(array, self.volume.affine)
-        lengths = np.linalg.norm(affine[:3, :3], axis=0)
-        spacing: SpacingMm = (float(lengths[0]), float(lengths[1]), float(lengths[2]))
-        return turned, resampled_shape(turned.shape[-3:], spacing, self.plan.spacing_mm)
+        grid = Grid(turned.shape[-3:], affine)  # type: ignore[arg-type]
+        return turned, resampled_shape(grid.shape, grid.spacing_mm, self.plan.spacing_mm)
 
 
 def _soft_label(

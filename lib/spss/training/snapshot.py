@@ -21,7 +21,7 @@ class Snapshot:
     def __init__(
         self, student: nn.Module, teacher: nn.Module, optimiser: torch.optim.Optimizer
     ) -> None:
-        self._parts = (student, teacher, optimiser)
+        self._parts: tuple[Any, Any, Any] = (student, teacher, optimiser)
         self._kept: list[dict[str, Any]] = []
         self.take()
 

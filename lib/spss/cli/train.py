@@ -1,0 +1,76 @@
+"""Train a network on volumes of which only a few planes, or none, were annotated."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+DEFAULT_METHOD = "mean_teacher"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of ``spss train``."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder in the Decathlon layout")
+    parser.add_argument(
+        "--annotations",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="JSON: image name to planes or 'dense'; only these are ever read (see 'spss budget')",
+    )
+    parser.add_argument(
+        "--method", default=DEFAULT_METHOD, help=f"training method (default {DEFAULT_METHOD})"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--iterations", type=int, metavar="N", help="steps (default 1000)")
+    length.add_argument("--minutes", type=float, metavar="M", help="training time instead of steps")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default auto)")
+    parser.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
+    parser.add_argument("--memory-gb", type=float, help="what to plan for (default: half the free)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="prepared volumes, to share between trainings"
+    )
+    parser.add_argument(
+        "--train-split-only",
+        action="store_true",
+        help="leave out images of the benchmark's validation and test split, even as unlabelled",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains and says where the model is."""
+    from tqdm import tqdm
+
+    from spss.datasets import load_label_of, open_decathlon, read_annotations, split
+    from spss.training import TrainingCase, train
+
+    dataset = open_decathlon(args.data)
+    annotations = read_annotations(args.annotations, dataset)
+    load = partial(load_label_of, annotations=annotations, class_count=len(dataset.class_names))
+    taken = set(split(dataset)["train"])
+    cases = [
+        TrainingCase(case.name, case.image, load(case))
+        for case in dataset.cases
+        if case.name in taken or not args.train_split_only
+    ]
+    result = train(
+        cases,
+        dataset.class_names,
+        out=args.out,
+        method=args.method,
+        iterations=args.iterations,
+        minutes=args.minutes,
+        seed=args.seed,
+        device=args.device,
+        resume=args.resume,
+        memory_gb=args.memory_gb,
+        cache=args.cache,
+        show_progress=not args.quiet,
+        say=tqdm.write,
+    )
+    print(f"{result.folder}: {result.iterations} iterations in {result.seconds:.0f} s of training.")
+    return 0
