@@ -1,0 +1,164 @@
+"""The demo's rounds: draw, train, measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from spss.metrics import Summary
+from spss.volumes import replace_atomically
+from spss_apps.annotator import SimulatedAnnotator
+from spss_apps.client import connect
+from spss_apps.demo_record import DemoRecord, DrawnPlane, RoundRecord
+from spss_apps.demo_report import write_demo_report
+from spss_apps.demo_setup import Demo, DemoOptions
+from spss_apps.measuring import dice_of, measure
+from spss_apps.remote_training import train_remotely
+from spss_apps.server import ServerProcess
+
+if TYPE_CHECKING:
+    from monailabel.client import MONAILabelClient
+
+PERCENT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """The parts that every stage of a round needs."""
+
+    demo: Demo
+    server: ServerProcess
+    client: MONAILabelClient
+    annotator: SimulatedAnnotator
+
+
+def run_demo(demo: Demo, server: ServerProcess, *, started: float) -> tuple[DemoRecord, Path]:
+    """All rounds, ``demo.json`` and the report.
+
+    Args:
+        demo: prepared folders.
+        server: running.
+        started: `time.perf_counter` at the start of the command.
+
+    Returns:
+        The numbers and the report's path.
+    """
+    out = demo.options.out
+    client = connect(server.url, downloads=out / "downloads")
+    annotator = SimulatedAnnotator(client, demo.pool, demo.class_names, folder=out / "drawn")
+    stage = _Stage(demo, server, client, annotator)
+    record = _new_record(demo)
+    for number in range(1, demo.options.rounds + 1):
+        record.rounds.append(_run_round(stage, number, len(record.planes)))
+        record.seconds = time.perf_counter() - started
+        _write_json(out / "demo.json", record)
+    report = write_demo_report(demo, server, record)
+    record.seconds = time.perf_counter() - started
+    _write_json(out / "demo.json", record)
+    return record, report
+
+
+def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
+    options = stage.demo.options
+    title = f"Round {number}/{options.rounds}"
+    start = time.perf_counter()
+    planes = _draw(stage, title)
+    _, train_seconds = _timed(lambda: _train(stage, title))
+    summary, measure_seconds = _timed(lambda: _measure(stage, title))
+    dice = {name: row["dice"] for name, row in summary.statistics.items()}
+    return RoundRecord(
+        planes=planes,
+        planes_in_all=planes_before + len(planes),
+        test_dice={name: statistic.mean for name, statistic in dice.items()},
+        interval=dice["mean"].interval,
+        train_seconds=train_seconds,
+        measure_seconds=measure_seconds,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _draw(stage: _Stage, title: str) -> tuple[DrawnPlane, ...]:
+    options = stage.demo.options
+    planes = []
+    for _ in tqdm(range(options.planes), desc=f"{title} draw and propagate", unit="plane"):
+        stage.server.check()
+        planes.append(_draw_one(stage))
+    return tuple(planes)
+
+
+def _draw_one(stage: _Stage) -> DrawnPlane:
+    options, annotator = stage.demo.options, stage.annotator
+    start = time.perf_counter()
+    question = annotator.ask(options.strategy, axis=options.axis)
+    understood = annotator.draw(question)
+    draft = annotator.propagated(question.image_id)
+    seconds = time.perf_counter() - start
+    truth = annotator.truth(question.image_id)
+    dice = dice_of(draft, truth, len(stage.demo.class_names))
+    return DrawnPlane(question, understood, dice, seconds)
+
+
+def _train(stage: _Stage, title: str) -> dict[str, Any]:
+    options = stage.demo.options
+    params = {"method": options.method, "minutes": options.minutes, "seed": options.seed}
+    with tqdm(total=100, desc=f"{title} train", bar_format=PERCENT) as bar:
+
+        def show(share: float, text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(max(0, int(100 * share) - bar.n))
+
+        return train_remotely(stage.client, stage.server, params, on_progress=show)
+
+
+def _measure(stage: _Stage, title: str) -> Summary:
+    demo = stage.demo
+    with tqdm(total=len(demo.test), desc=f"{title} test", unit="volume") as bar:
+
+        def on_case() -> None:
+            stage.server.check()
+            bar.update()
+
+        return measure(stage.client, demo.test, demo.class_names, on_case=on_case)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def _new_record(demo: Demo) -> DemoRecord:
+    return DemoRecord(
+        command=demo.options.command,
+        data=demo.description,
+        class_names=demo.class_names,
+        volumes=len(demo.pool),
+        test_volumes=len(demo.test),
+        settings=_settings(demo.options),
+    )
+
+
+def _settings(options: DemoOptions) -> dict[str, str]:
+    names = ("rounds", "planes", "axis", "minutes", "method", "strategy", "seed")
+    chosen = {name: str(getattr(options, name)) for name in names}
+    packages = ("spss-monailabel", "monailabel", "monai", "torch")
+    machine = {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "Python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+    return chosen | machine
+
+
+def _write_json(path: Path, record: DemoRecord) -> None:
+    with replace_atomically(path) as unfinished:
+        unfinished.write_text(json.dumps(record.to_json(), indent=1), encoding="utf-8")
