@@ -48,19 +48,18 @@ def smooth_for(array: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
 def resample_classes(classes: ClassMap, shape: Shape) -> ClassMap:
     """Resamples a class map with ``UNDECIDED`` so that every annotated voxel reaches the result.
 
-    A result voxel into which annotated voxels fall takes their most frequent class; any other takes
-    the nearest voxel's, which fills the gaps when the grid gets finer.
+    Axes that get finer take the nearest voxel, so that no gaps open; then, along axes that get
+    coarser, a voxel takes the most frequent class of the annotated voxels that fall into it.
     """
-    if classes.shape == shape:
-        return classes
-    nearest = [
-        np.rint(source_positions(source, size)).astype(np.intp)
+    finer = [
+        np.rint(source_positions(source, max(source, size))).astype(np.intp)
         for source, size in zip(classes.shape, shape, strict=True)
     ]
-    result = classes[np.ix_(*nearest)]
+    classes = classes[np.ix_(*finer)]
+    if classes.shape == shape:
+        return classes
+    result = np.full(shape, UNDECIDED, np.uint8)
     annotated = np.nonzero(classes != UNDECIDED)
-    if len(annotated[0]) == 0:
-        return result
     falls_into = tuple(
         np.minimum((index + 0.5) * size / source, size - 1).astype(np.intp)
         for index, source, size in zip(annotated, classes.shape, shape, strict=True)
@@ -94,6 +93,8 @@ def _majority(
     places: NDArray[np.intp], votes: ClassMap
 ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
     """Most frequent vote at each distinct place; the smaller class wins a tie."""
+    if len(places) == 0:
+        return places, votes
     pairs, counts = np.unique(places.astype(np.int64) * 256 + votes, return_counts=True)
     order = np.lexsort((-(pairs % 256), counts, pairs // 256))
     last = np.append(np.diff(pairs[order] // 256) != 0, True)

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+
+from spss.training.fingerprint import Fingerprint
+from spss.training.normalisation import plan_normalisation
+from spss.training.plan import Plan, make_plan
+
+
+def _fingerprint(shapes, spacings, intensities=None):
+    values = np.linspace(0, 100, 500, dtype=np.float32) if intensities is None else intensities
+    return Fingerprint(np.asarray(shapes), np.asarray(spacings, float), values, {})
+
+
+def _plan(shapes, spacings, memory_gb=6.0, **options):
+    return make_plan(_fingerprint(shapes, spacings), memory_gb=memory_gb, **options)
+
+
+def test_small_volumes_become_whole_patches():
+    plan = _plan([(35, 51, 35)] * 5, [(1, 1, 1)] * 5)
+    assert plan.patch_size == (40, 56, 40)
+    assert plan.batch_size == 4
+    assert plan.architecture.channels == (16, 32, 64, 128)
+    assert plan.low_resolution_axis is None
+
+
+def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
+    plan = _plan([(216, 256, 10)] * 5, [(1.5, 1.5, 9)] * 5)
+    assert plan.patch_size[:2] == (224, 256)
+    assert plan.patch_size[2] >= 10
+    assert plan.architecture.strides[0] == (2, 2, 1)
+    assert plan.low_resolution_axis == 2
+    assert plan.rotation_degrees[:2] == (0, 0)
+
+
+def test_grids_transposed_between_patients_are_noticed_and_fit_either_way():
+    shapes = [(216, 256, 10)] * 6 + [(256, 216, 9)] * 3
+    plan = _plan(shapes, [(1.5, 1.5, 9)] * 9)
+    assert plan.turn_plane == (0, 1)
+    assert min(plan.patch_size[:2]) >= 256
+    assert "transposed" in plan.in_words()
+    assert _plan(shapes[:6], [(1.5, 1.5, 9)] * 6).turn_plane is None
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 3), (1, 1, 1), (200, 180, 1), (1, 50, 1), (2, 64, 64), (6, 200, 200)]
+)
+def test_tiny_and_flat_volumes_get_a_patch_the_network_can_halve(shape):
+    plan = _plan([shape], [(1, 1, 1)])
+    assert all(p % s == 0 for p, s in zip(plan.patch_size, plan.architecture.total_stride))
+    assert all(p >= s for p, s in zip(plan.patch_size, shape))
+    assert len(plan.architecture.strides) >= 1
+
+
+def test_a_big_volume_is_cut_to_the_memory_budget():
+    small = _plan([(512, 512, 300)], [(0.7, 0.7, 1)], memory_gb=1.0)
+    large = _plan([(512, 512, 300)], [(0.7, 0.7, 1)], memory_gb=40.0, on_gpu=True)
+    assert np.prod(small.patch_size) < 600_000
+    assert np.prod(large.patch_size) > np.prod(small.patch_size)
+
+
+def test_spacing_is_the_median_and_finer_along_a_low_resolution_axis():
+    spacings = [(1, 1, 6)] * 8 + [(1, 1, 4)] * 2 + [(1, 1, 12)]
+    plan = _plan([(100, 100, 20)] * 11, spacings)
+    assert plan.spacing_mm[:2] == (1, 1)
+    assert plan.spacing_mm[2] == pytest.approx(np.percentile([s[2] for s in spacings], 10))
+
+
+def test_hounsfield_units_are_scaled_by_the_set_and_other_images_by_themselves():
+    rng = np.random.default_rng(0)
+    ct = np.concatenate([np.full(300, -1000), rng.normal(40, 60, 700)]).astype(np.float32)
+    assert plan_normalisation(ct).kind == "ct"
+    assert plan_normalisation(rng.normal(0, 1, 1000).astype(np.float32)).kind == "zscore"
+    assert plan_normalisation(rng.uniform(0, 4095, 1000).astype(np.float32)).kind == "zscore"
+
+
+def test_normalised_images_have_no_scale_of_their_own():
+    image = np.random.default_rng(0).normal(3000, 500, (9, 9, 9)).astype(np.float32)
+    scaled = plan_normalisation(image.ravel()).apply(image)
+    again = plan_normalisation(image.ravel()).apply(image * 7 + 11)
+    assert abs(scaled.mean()) < 0.05
+    assert 0.8 < scaled.std() < 1.2
+    assert np.allclose(scaled, again, atol=1e-4)
+
+
+def test_a_plan_survives_a_trip_through_json():
+    plan = _plan([(216, 256, 10)] * 6 + [(256, 216, 9)] * 3, [(1.5, 1.5, 9)] * 9)
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
