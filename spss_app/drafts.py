@@ -1,4 +1,4 @@
-"""The dense drafts that viewers were given, so that a corrected one can be told from a new label."""
+"""The dense drafts that viewers were given: how a corrected one is told from a new label."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ class AppOptions:
     """The app's settings; each field is a ``--conf`` key."""
 
     labels: tuple[str, ...] = _option((), "names of the structures: liver,spleen or a JSON list")
-    annotations: str = _option(
-        "auto", "how submits are read: auto (the sparse rule), sparse, dense"
-    )
+    annotations: str = _option("auto", "how submits are read: auto (by the label), sparse, dense")
     layout: str = _option("auto", "studies folder: flat, decathlon (images in imagesTr), or auto")
     ledger: str = _option("", "folder of the annotation ledger; default beside the images")
     workspace: str = _option("", "folder for all that is written; default the studies folder")

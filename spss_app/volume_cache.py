@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -23,6 +24,7 @@ class VolumeCache:
     def __init__(self) -> None:
         self._volumes: OrderedDict[Signature, Volume] = OrderedDict()
         self._grids: dict[Signature, Grid | str] = {}
+        self._checksums: dict[Signature, str] = {}
         self._guard = threading.Lock()
 
     def volume(self, path: Path) -> Volume:
@@ -65,6 +67,17 @@ class VolumeCache:
         if isinstance(known, str):
             raise InputError(known)
         return known
+
+    def checksum(self, path: Path) -> str:
+        """``SHA256:…`` of the file, by which Slicer tells whether its cached copy is this image."""
+        key = _signature(path)
+        if key not in self._checksums:
+            digest = hashlib.sha256()
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            self._checksums[key] = f"SHA256:{digest.hexdigest()}"
+        return self._checksums[key]
 
     def _size(self) -> int:
         return sum(volume.data.nbytes for volume in self._volumes.values())

@@ -48,7 +48,7 @@ class GuardedDatastore(SafeIndex):
     on_withdraw: WithdrawHook | None = None
 
     @answers_http
-    def save_label(  # type: ignore[override]
+    def save_label(
         self, image_id: str, label_filename: str, label_tag: str, label_info: dict[str, Any]
     ) -> str:
         """Takes a label from a client; returns the label's id, which is the image's."""
@@ -113,7 +113,7 @@ class GuardedDatastore(SafeIndex):
 
     @answers_http
     def remove_label(self, label_id: str, label_tag: str) -> None:
-        """Removes a label file; a final one is withdrawn in the ledger, where it can be restored."""
+        """Removes a label file; a final one is withdrawn in the ledger and can be restored."""
         label = self.object_of(label_id).labels.get(label_tag)
         if label is None:
             raise LabelNotFoundException(f"Image {label_id!r} has no label {label_tag!r}.")

@@ -69,7 +69,8 @@ def check_ending(file: str | Path, allowed: tuple[str, ...] = LABEL_ENDINGS) -> 
     """
     ending = image_ending(file).lower()
     if ending not in allowed:
-        msg = f"Files like {Path(file).suffix or 'without ending'!r} are not read here: send one of {', '.join(allowed)}."
+        got = Path(file).suffix or "no ending"
+        msg = f"A file with {got!r} is not read here: send one of {', '.join(allowed)}."
         raise InputError(msg)
     return ending
 

@@ -41,6 +41,7 @@ class SafeIndex(LocalDatastore):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._datastore: LocalDatastoreModel
         self._guard = threading.RLock()
         self._signature: tuple[int, int, int] | None = None
         self._folder_state: tuple[int, ...] = ()

@@ -1,0 +1,38 @@
+"""Checks that MONAI Label's endpoints lack, put in front of them.
+
+Requests for training, scoring and batch inference are handed to a subprocess before the app sees
+them; what is wrong with them would only appear in its log. Here they are checked first, while an
+HTTP answer is still possible.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from monailabel.interfaces.utils.app import app_instance
+from monailabel.utils.async_tasks.task import AsyncTask
+
+_MARK = "_spss_checked"
+
+
+def install_checks() -> None:
+    """Installs the checks once; they leave other apps of the same process alone."""
+    if getattr(AsyncTask, _MARK, False):
+        return
+    setattr(AsyncTask, _MARK, True)
+    AsyncTask.run = staticmethod(_checked_run(AsyncTask.run))
+
+
+def _checked_run(run: Any) -> Any:
+    @functools.wraps(run)
+    def checked(
+        method: str, request: Any = None, params: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        app = app_instance()
+        if hasattr(app, "checked_task_request"):
+            request = app.checked_task_request(method, {**(request or {}), **(params or {})})
+            params = None
+        return run(method, request, params, *args, **kwargs)
+
+    return checked

@@ -1,0 +1,1 @@
+"""What ``spss doctor`` looks at, one concern a file."""

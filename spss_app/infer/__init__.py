@@ -1,0 +1,1 @@
+"""Inference tasks, one a file."""

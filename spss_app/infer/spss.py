@@ -1,0 +1,90 @@
+"""Inference task ``spss``: the trained network, and before the first training the draft."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
+
+from spss.errors import NotReadyError
+from spss_app.infer.result_file import INFER_KEYS, write_result
+from spss_app.project import Draft, Project
+from spss_app.request_keys import Parser
+
+_NOTHING_YET = (
+    "No network is trained yet and nothing is drawn in this image: draw the suggested plane, "
+    "submit it, and ask again."
+)
+
+
+class Spss(InferTask):
+    """Answers with the published network's prediction.
+
+    Slicer runs this task on every new sample by itself, so having nothing to show is no error: the
+    answer is an empty label map and a message. (An answer without a file would be one too: the
+    client's library then hands Slicer bytes where it expects an object.)
+    """
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(
+            type=InferType.SEGMENTATION,
+            labels=project.classes.foreground,
+            dimension=3,
+            description="The network trained on the planes; before that, the propagated draft.",
+        )
+        self.project = project
+
+    @property
+    def request_keys(self) -> dict[str, Parser]:
+        """What a request may say."""
+        return INFER_KEYS
+
+    def info(self) -> dict[str, Any]:
+        """What viewers show; the classes may have been named since the start."""
+        return {**super().info(), "labels": self.project.classes.foreground}
+
+    def is_valid(self) -> bool:
+        """Always offered."""
+        return True
+
+    def get_path(self, validate: bool = True) -> str | None:
+        """The weights that MONAI Label offers for download."""
+        model = self.project.models.published()
+        return None if model is None else str(model.folder / "model.pt")
+
+    def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """Returns the label file and what goes beside it."""
+        image_id = request.get("image_id")
+        path = Path(request["image"])
+        draft = self._draft(image_id, path, request.get("device"))
+        grid = self.project.volumes.grid(path)
+        if draft is None:
+            draft = Draft(np.zeros(grid.shape, np.uint8), _NOTHING_YET, "")
+        elif image_id is not None:
+            self.project.remember_draft(image_id, draft.classes)
+        return write_result(
+            draft.classes,
+            self.project.classes.names,
+            like=grid,
+            ending=request.get("result_extension", ".nii.gz"),
+            message=draft.source,
+        )
+
+    def _draft(self, image_id: str | None, path: Path, device: str | None) -> Draft | None:
+        model = self.project.models.published()
+        if model is not None:
+            prediction = self.project.predicting.predict(
+                model,
+                self.project.volumes.volume(path),
+                self.project.classes.names,
+                device=device,
+            )
+            return Draft(prediction.classes, "predicted by the network", model.version)
+        if image_id is None:
+            return None
+        try:
+            return self.project.propagated(image_id)
+        except NotReadyError:
+            return None

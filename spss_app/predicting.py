@@ -1,0 +1,51 @@
+"""The published network, kept loaded between requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spss.annotation import rename_classes
+from spss.volumes import Volume
+from spss_app.models import ModelFolder, PublishedModel
+
+if TYPE_CHECKING:
+    from spss.inference import Prediction, Predictor
+
+
+class Predicting:
+    """Loads a version once and answers with it until another one is published."""
+
+    def __init__(self, models: ModelFolder, device: str) -> None:
+        self._models = models
+        self._device = device
+        self._loaded: tuple[str, str, Predictor] | None = None
+
+    def predict(
+        self,
+        model: PublishedModel,
+        volume: Volume,
+        class_names: Sequence[str],
+        *,
+        uncertainty: bool = False,
+        device: str | None = None,
+    ) -> Prediction:
+        """The network's answer on the volume's own grid, numbered by ``class_names``.
+
+        Raises:
+            InputError: the network knows a class that the task no longer has.
+        """
+        from dataclasses import replace
+
+        predictor = self.predictor(model, device or self._device)
+        prediction = predictor.predict(volume, uncertainty=uncertainty)
+        classes = rename_classes(prediction.classes, predictor.class_names, class_names)
+        return replace(prediction, classes=classes)
+
+    def predictor(self, model: PublishedModel, device: str) -> Predictor:
+        """The loaded network of a version."""
+        from spss.inference import Predictor
+
+        if self._loaded is None or self._loaded[:2] != (model.version, device):
+            self._loaded = (model.version, device, Predictor.load(model.folder, device=device))
+        return self._loaded[2]

@@ -1,0 +1,191 @@
+"""Everything one server works with: images, ledger, classes, drafts, models."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spss.annotation import Ledger
+from spss.errors import InputError, NotReadyError
+from spss.propagation import propagate
+from spss.suggestion import ImageState, OrganSummary, PlaneScores, summarise_organ
+from spss.types import ClassMap
+from spss.volumes import Grid, Volume, write_label
+from spss_app.datastore.guarded import GuardedDatastore
+from spss_app.datastore.names import ORIGINAL
+from spss_app.drafts import Drafts
+from spss_app.label_names import label_names
+from spss_app.models import ModelFolder
+from spss_app.notes import Notes
+from spss_app.options import AppOptions
+from spss_app.predicting import Predicting
+from spss_app.served import Served
+from spss_app.studies import Studies
+from spss_app.task_classes import TaskClasses
+from spss_app.volume_cache import VolumeCache
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A dense label map for an annotator to start from.
+
+    Attributes:
+        classes: ``(I, J, K)`` uint8 on the image's grid.
+        source: in words, such as "propagated from 3 planes".
+        state: what it was made from (ledger revision, model version); the same state gives the
+            same draft.
+    """
+
+    classes: ClassMap
+    source: str
+    state: str
+
+
+@dataclass
+class Project:
+    """The parts of one server, and what several tasks do with them.
+
+    Attributes:
+        studies: the folders.
+        options: the ``--conf`` settings.
+        store: images and label files.
+        ledger: what people decided.
+        classes: the task's classes.
+    """
+
+    studies: Studies
+    options: AppOptions
+    store: GuardedDatastore
+    ledger: Ledger
+    classes: TaskClasses
+    volumes: VolumeCache = field(default_factory=VolumeCache)
+
+    def __post_init__(self) -> None:
+        own = self.studies.own
+        self.drafts = Drafts(own / "drafts")
+        self.served = Served(own / "served", self.options.lease_minutes)
+        self.scores = Notes(own / "scores")
+        self.organs = Notes(own / "organs")
+        self.models = ModelFolder(own / "models")
+        self.predicting = Predicting(self.models, self.options.device)
+        self._newest_drafts: dict[str, Draft] = {}
+
+    def grid(self, image_id: str) -> Grid:
+        """Shape and affine of an image. Raises InputError if the file is broken."""
+        return self.volumes.grid(self._path(image_id))
+
+    def volume(self, image_id: str) -> Volume:
+        """An image. Raises InputError if the file is broken."""
+        return self.volumes.volume(self._path(image_id))
+
+    def propagated(self, image_id: str, propagator: str | None = None) -> Draft:
+        """The image's planes carried through the volume.
+
+        Raises:
+            NotReadyError: no plane has been annotated yet.
+            InputError: the image is broken or the propagator unknown.
+        """
+        chosen = propagator or self.options.propagator
+        standing = self.ledger.standing(image_id)
+        state = f"{standing.revision} {chosen}"
+        known = self._newest_drafts.get(image_id)
+        if known is not None and known.state == state:
+            return known
+        sparse = self.ledger.sparse_label(image_id, self.classes.names)
+        volume = self.volume(image_id)
+        pseudo = propagate(
+            volume.data,
+            sparse,
+            spacing_mm=volume.spacing_mm,
+            class_count=len(self.classes.names),
+            propagator=chosen,
+        )
+        count = len(standing.planes)
+        source = f"propagated from {count} plane{'' if count == 1 else 's'}"
+        draft = Draft(pseudo.classes, source, state)
+        self._newest_drafts = {image_id: draft}  # one: a large CT's map has 150 MB
+        return draft
+
+    def draft(self, image_id: str) -> Draft | None:
+        """The best label map there is: propagated, else predicted, else none."""
+        if not self.ledger.standing(image_id).is_empty:
+            try:
+                return self.propagated(image_id)
+            except (InputError, NotReadyError) as error:
+                logger.warning("No propagated draft: %s", error)
+        return self.predicted(image_id)
+
+    def predicted(self, image_id: str) -> Draft | None:
+        """The published network's answer, or None before the first training."""
+        model = self.models.published()
+        if model is None:
+            return None
+        prediction = self.predicting.predict(model, self.volume(image_id), self.classes.names)
+        return Draft(prediction.classes, "predicted by the network", model.version)
+
+    def remember_draft(self, image_id: str, classes: ClassMap) -> None:
+        """Keeps what a viewer is given, and what it tells about the organ."""
+        grid = self.grid(image_id)
+        self.drafts.add(image_id, classes, like=grid)
+        organ = summarise_organ(classes, spacing_mm=grid.spacing_mm)
+        if organ is not None:
+            self.organs.write(image_id, organ.to_json())
+
+    def offer_draft(self, image_id: str) -> str:
+        """Puts a draft under the tag ``original``, where Slicer loads it; says which, or ``""``."""
+        draft = self.draft(image_id)
+        if draft is None:
+            return ""
+        self.remember_draft(image_id, draft.classes)
+        info: dict[str, Any] = {
+            "params": {"label_names": label_names(draft.classes, self.classes.names)},
+            "source": draft.source,
+        }
+        with tempfile.TemporaryDirectory(prefix="spss-") as folder:
+            path = Path(folder) / "draft.nii.gz"
+            write_label(path, draft.classes, like=self.grid(image_id))
+            self.store.store_label(image_id, path, ORIGINAL, info)
+        return draft.source
+
+    def image_states(self) -> tuple[list[ImageState], dict[str, str]]:
+        """What the strategies know of each image, and why some cannot be used."""
+        states, broken = [], {}
+        for image_id in self.store.list_images():
+            try:
+                states.append(self._image_state(image_id))
+            except InputError as error:
+                broken[image_id] = str(error)
+        return states, broken
+
+    def _image_state(self, image_id: str) -> ImageState:
+        grid = self.grid(image_id)
+        standing = self.ledger.standing(image_id)
+        scores = self.scores.read(image_id).get("scores")
+        organ = self.organs.read(image_id)
+        return ImageState(
+            image_id=image_id,
+            shape=grid.shape,
+            spacing_mm=grid.spacing_mm,
+            affine=grid.affine,
+            planes=tuple(p for p in standing.planes if p.index < grid.shape[p.axis]),
+            dense=standing.dense,
+            scores=_or_none(PlaneScores, scores),
+            organ=_or_none(OrganSummary, organ),
+        )
+
+    def _path(self, image_id: str) -> Path:
+        self.store.object_of(image_id)
+        return Path(self.store.get_image_uri(image_id))
+
+
+def _or_none(kind: Any, note: Any) -> Any:
+    """Reads a note; one of another version of this app counts as absent."""
+    try:
+        return kind.from_json(note) if note else None
+    except InputError:
+        return None

@@ -1,0 +1,1 @@
+"""Which image and plane next: strategies, one a file."""

@@ -1,0 +1,1 @@
+"""From what a viewer sends to what a person decided."""

@@ -1,0 +1,209 @@
+"""Training task ``spss``: every image of the datastore, the ledger's labels as truth."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.tasks.train import TrainTask
+
+from spss.errors import InputError, NotReadyError, SpssError
+from spss.methods import METHODS, find_method, method_options
+from spss.training import TrainingCase, TrainingResult, train
+from spss_app.models import PublishedModel
+from spss_app.project import Project
+from spss_app.request_keys import Parser, clean, device, flag, number, one_of, text, whole
+from spss_app.scoring.self_paced import SelfPaced
+from spss_app.train.gate import Verdict, annotated_dice, judge
+from spss_app.train.held_out import split
+from spss_app.train.status import TrainStatus
+
+logger = logging.getLogger(__name__)
+
+_ROUNDS = 50  # progress reports per training, as the engine makes them
+_LONGEST_MINUTES = 14 * 24 * 60
+_LARGEST_CONSTANT = 1e9
+
+
+class SpssTraining(TrainTask):
+    """Trains a network on the planes and publishes it if it is not worse than the present one."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__("Trains on all images; the planes in the ledger are the truth.")
+        self.project = project
+        self.status = TrainStatus(project.models.root / "train_status.json")
+
+    def config(self) -> dict[str, Any]:
+        """Options that viewers show; lists are choices, the first one preselected."""
+        chosen = self.project.options.method
+        methods = sorted(METHODS, key=lambda name: name != chosen)
+        constants: dict[str, Any] = {}
+        for name in methods:
+            constants = {**_plain(method_options(name)), **constants}
+        return {
+            "method": methods,
+            "iterations": 1000,
+            "minutes": 0.0,
+            "seed": 0,
+            "resume": True,
+            "device": ["auto", "cpu", "cuda"],
+            **constants,
+        }
+
+    @property
+    def request_keys(self) -> dict[str, Parser]:
+        """What a request may say: the options above, checked."""
+        keys: dict[str, Parser] = {
+            key: _constant_parser(default) for key, default in self.config().items()
+        }
+        return keys | {
+            "model": text(),
+            "client_id": text(),
+            "method": one_of(list(METHODS)),
+            "iterations": whole(0, 10_000_000),
+            "minutes": number(0, _LONGEST_MINUTES),
+            "seed": whole(0, 2**31 - 1),
+            "resume": flag,
+            "device": device,
+        }
+
+    def stats(self) -> dict[str, Any]:
+        """Progress for the viewers."""
+        return self.status.read()
+
+    def __call__(self, request: dict[str, Any], datastore: Any = None) -> dict[str, Any]:
+        """Trains, judges, publishes, scores; returns the final state."""
+        options = clean(request, self.request_keys)
+        method = options.get("method", self.project.options.method)
+        self.status.start(_ROUNDS, method=method)
+        try:
+            outcome = self._train_and_publish(method, options)
+        except SpssError as error:
+            self.status.finish(f"Not trained: {error}", error=str(error))
+            raise
+        except BaseException as error:
+            self.status.finish(f"Training failed ({type(error).__name__}).", error=str(error))
+            raise
+        self.status.finish(outcome)
+        SelfPaced(self.project)(options)
+        return self.status.read()
+
+    def _train_and_publish(self, method: str, options: dict[str, Any]) -> str:
+        annotated = [
+            image_id
+            for image_id in self.project.store.list_images()
+            if not self.project.ledger.standing(image_id).is_empty
+        ]
+        if not annotated:
+            msg = "Nothing is annotated yet: draw a plane and submit it, then train."
+            raise NotReadyError(msg)
+        training, held_out = split(annotated, self.project.options.held_out)
+        result = self._train(method, options, held_out)
+        for message in _remarks(result):
+            self.status.say(message)
+        record: dict[str, Any] = {"method": method, "trained_on": training, "held_out": held_out}
+        if result.best_metric is not None:
+            record["best_metric"] = result.best_metric
+        model = self.project.models.keep_version(record)
+        verdict = self._judge(model, held_out)
+        if not verdict.publish:
+            return f"The new network is kept as {model.version} but not used: {verdict.reason}."
+        self.project.models.publish(model)
+        return f"The new network is in use: {verdict.reason}."
+
+    def _train(
+        self, method: str, options: dict[str, Any], held_out: Sequence[str]
+    ) -> TrainingResult:
+        project, folder = self.project, self.project.models.training
+        minutes = options.get("minutes") or None
+        arguments: dict[str, Any] = {
+            "method": method,
+            "method_config": find_method(method).Config(**self._constants(method, options)),
+            "minutes": minutes,
+            "iterations": None if minutes else options.get("iterations") or None,
+            "seed": options.get("seed", 0),
+            "device": options.get("device", project.options.device),
+            "memory_gb": project.options.memory_gb or None,
+            "propagator": project.options.propagator,
+            "cache": project.models.root / "cache",
+            "validation": [self._case(image_id) for image_id in held_out],
+            "on_progress": self.status.progress,
+            "say": self._say,
+        }
+        others = [i for i in project.store.list_images() if i not in set(held_out)]
+        cases = [self._case(image_id) for image_id in others]
+        names = project.classes.names
+        if options.get("resume", True) and (folder / "checkpoint.pt").is_file():
+            try:
+                return train(cases, names, out=folder, resume=True, **arguments)
+            except InputError as error:
+                self._say(f"Training starts anew: {error}")
+        shutil.rmtree(folder, ignore_errors=True)
+        return train(cases, names, out=folder, **arguments)
+
+    def _constants(self, method: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The method's constants that the request changes."""
+        shown = self.config()
+        own = _plain(method_options(method))
+        return {
+            key: type(default)(options[key])
+            for key, default in own.items()
+            if key in options and options[key] != shown[key]
+        }
+
+    def _case(self, image_id: str) -> TrainingCase:
+        project = self.project
+        path = Path(project.store.get_image_uri(image_id))
+        if project.ledger.standing(image_id).is_empty:
+            return TrainingCase(image_id, path)
+        load = partial(project.ledger.sparse_label, image_id, project.classes.names)
+        return TrainingCase(image_id, path, load)
+
+    def _judge(self, model: PublishedModel, held_out: Sequence[str]) -> Verdict:
+        old = self.project.models.published()
+        if old is None:
+            return judge({}, None)
+        seen = set(old.record.get("trained_on", []))
+        unseen = [image_id for image_id in held_out if image_id not in seen]
+        return judge(self._dice(model, unseen), self._dice(old, unseen))
+
+    def _dice(self, model: PublishedModel, image_ids: Sequence[str]) -> dict[str, float]:
+        project, names = self.project, self.project.classes.names
+        scores = {}
+        for image_id in image_ids:
+            try:
+                volume = project.volume(image_id)
+                predicted = project.predicting.predict(model, volume, names).classes
+                truth = project.ledger.sparse_label(image_id, names)
+            except SpssError as error:
+                self._say(f"Held-out image passed over: {error}")
+                continue
+            scores[image_id] = annotated_dice(predicted, truth, len(names))
+        return scores
+
+    def _say(self, message: str) -> None:
+        logger.info(message)
+        self.status.say(message)
+
+
+def _remarks(result: TrainingResult) -> list[str]:
+    remarks = [f"{name} was skipped: {why}" for name, why in result.skipped.items()]
+    absent = ", ".join(result.absent_classes)
+    return [*remarks, f"Nobody has drawn {absent} yet: it is not predicted."] if absent else remarks
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Constants that an options table can show and change: numbers, flags and words."""
+    return {k: v for k, v in options.items() if isinstance(v, bool | int | float | str)}
+
+
+def _constant_parser(default: Any) -> Parser:
+    if isinstance(default, bool):
+        return flag
+    if isinstance(default, int | float):
+        return number(-_LARGEST_CONSTANT, _LARGEST_CONSTANT)
+    return text()
