@@ -1,4 +1,4 @@
-"""Runs a few lines in a Python of their own: a broken build may kill the process that imports it."""
+"""Runs a few lines in a Python of their own: a broken build may kill whoever imports it."""
 
 from __future__ import annotations
 

@@ -8,8 +8,7 @@ from spss_app.health.finding import Finding, Level
 from spss_app.health.probe import ProbeError, probe
 
 _SERVER = """
-import monailabel.main, monailabel.interfaces.app
-import spss_app.doctor
+import monailabel.main, monailabel.app
 from monailabel.config import settings
 answer = {"auth": settings.MONAI_LABEL_AUTH_ENABLE,
     "cors": [str(origin) for origin in settings.MONAI_LABEL_CORS_ORIGINS]}

@@ -17,31 +17,31 @@ answer = {"version": torch.__version__, "cuda_build": torch.version.cuda, "threa
     for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []}
 """
 _TORCHVISION = """
-import torch, torchvision
+import torchvision
 torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
-answer = {"version": torchvision.__version__}
+answer["torchvision"] = torchvision.__version__
 """
 
 
 def check_torch() -> list[Finding]:
-    """Imports both in processes of their own and runs one compiled operator of torchvision."""
+    """Imports both in a process of their own and runs one compiled operator of torchvision."""
     try:
-        findings = judge_torch(probe(_TORCH))
+        found = probe(_TORCH + _TORCHVISION)
+    except ProbeError as error:
+        return _what_broke(error)
+    fits = f"torchvision {found['torchvision']} fits torch"
+    return [*judge_torch(found), Finding(Level.OK, fits)]
+
+
+def _what_broke(torchvision_error: ProbeError) -> list[Finding]:
+    """Whether torch alone still imports tells which of the two to mend."""
+    try:
+        found = probe(_TORCH)
     except ProbeError as error:
         return [Finding(Level.FAILURE, f"torch does not import: {error}", "pip install torch")]
-    try:
-        found = probe(_TORCHVISION)
-    except ProbeError as error:
-        findings.append(
-            Finding(
-                Level.FAILURE,
-                f"torchvision does not fit torch (another build?): {error}",
-                "pip install --force-reinstall torch torchvision   (both from one index)",
-            )
-        )
-    else:
-        findings.append(Finding(Level.OK, f"torchvision {found['version']} fits torch"))
-    return findings
+    text = f"torchvision does not fit torch (another build?): {torchvision_error}"
+    mend = "pip install --force-reinstall torch torchvision   (both from one index)"
+    return [*judge_torch(found), Finding(Level.FAILURE, text, mend)]
 
 
 def judge_torch(found: dict[str, Any]) -> list[Finding]:
