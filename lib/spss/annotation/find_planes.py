@@ -13,6 +13,9 @@ FEW_PLANES = 5
 FEW_SHARE = 1 / 4
 """Most planes, as a share of those along the axis, that still count as few (thin stacks)."""
 
+KEPT_SHARE = 0.5
+"""Share of a draft's foreground that a label must still hold to count as a correction of it."""
+
 
 def find_planes(
     label: ClassMap, *, draft: ClassMap | None = None, asked: Plane | None = None
@@ -26,29 +29,40 @@ def find_planes(
     everything else is background.
 
     Annotators often start from a dense draft, correct one plane and send everything. Then only
-    the planes that differ from the draft were annotated, and the plane that was asked for.
+    the planes that differ from the draft were annotated, and the plane that was asked for, which
+    they left as it was. A label that has lost most of the draft did not start from it.
 
     Args:
         label: ``(I, J, K)`` uint8, 0 = background or nothing.
-        draft: the label the annotator started from, if one was served.
+        draft: the label that was served to the annotator, if any.
         asked: the plane that was suggested, if any.
 
     Returns:
         The planes, sorted; None for a dense label; an empty tuple if nothing points to any plane
         (an empty label, or an untouched draft, with no plane asked for).
     """
-    drawn = label > 0 if draft is None else label != draft
+    started_from_draft = draft is not None and _is_kept(draft, label)
+    drawn = label != draft if started_from_draft else label > 0
     asked_planes = () if asked is None else (asked,)
     if not drawn.any():
         return asked_planes
     planes = _planes_drawn(drawn, asked)
-    if planes is not None:
-        follows = asked is None or any(plane.axis == asked.axis for plane in planes)
-        return tuple(sorted({*planes, *(asked_planes if follows else ())}))
-    if draft is None:
+    if planes is None and not started_from_draft:
         return None
-    axis = min(range(3), key=lambda a: _count(drawn, a)) if asked is None else asked.axis
-    return tuple(sorted({*_planes_along(drawn, axis), *asked_planes}))
+    if planes is None:
+        axis = min(range(3), key=lambda a: _count(drawn, a)) if asked is None else asked.axis
+        planes = _planes_along(drawn, axis)
+    # An empty plane among drawn ones: with a draft it was left as it was, without one it may
+    # never have been looked at.
+    axes = {plane.axis for plane in planes}
+    confirmed = [plane for plane in asked_planes if started_from_draft and plane.axis in axes]
+    return tuple(sorted({*planes, *confirmed}))
+
+
+def _is_kept(draft: ClassMap, label: ClassMap) -> bool:
+    foreground = draft > 0
+    kept = np.count_nonzero(label[foreground] == draft[foreground])
+    return bool(foreground.any()) and kept >= KEPT_SHARE * np.count_nonzero(foreground)
 
 
 def _planes_drawn(drawn: Mask, asked: Plane | None) -> tuple[Plane, ...] | None:

@@ -75,14 +75,33 @@ def test_an_empty_label_means_only_the_plane_that_was_asked_for():
     assert find_planes(empty, asked=Plane(1, 3)) == (Plane(1, 3),)
 
 
-def test_the_asked_plane_counts_even_if_only_others_were_drawn():
+def test_without_a_draft_an_empty_plane_among_drawn_ones_was_not_looked_at():
     drawn = _only(_ball(), [Plane(2, 10)])
-    assert find_planes(drawn, asked=Plane(2, 3)) == (Plane(2, 3), Plane(2, 10))
+    assert find_planes(drawn, asked=Plane(2, 3)) == (Plane(2, 10),)
+
+
+def test_with_a_draft_the_asked_plane_counts_though_only_others_were_corrected():
+    draft = _ball()
+    corrected = draft.copy()
+    corrected[10:20, 10:20, 14] = 2
+    assert find_planes(corrected, draft=draft, asked=Plane(2, 9)) == (Plane(2, 9), Plane(2, 14))
 
 
 def test_a_plane_of_another_direction_does_not_confirm_the_asked_one():
-    drawn = _only(_ball(), [Plane(0, 15)])
-    assert find_planes(drawn, asked=Plane(2, 3)) == (Plane(0, 15),)
+    draft = _ball()
+    corrected = draft.copy()
+    corrected[15] = 2
+    assert find_planes(corrected, draft=draft, asked=Plane(2, 3)) == (Plane(0, 15),)
+
+
+def test_a_plane_drawn_without_loading_the_draft_is_that_plane_alone():
+    drawn = _only(_ball(), [Plane(2, 14)])
+    assert find_planes(drawn, draft=_ball(radius=8), asked=Plane(2, 14)) == (Plane(2, 14),)
+
+
+def test_clearing_a_whole_draft_says_nothing_about_the_other_planes():
+    empty = np.zeros(SHAPE, np.uint8)
+    assert find_planes(empty, draft=_ball(), asked=Plane(2, 9)) == (Plane(2, 9),)
 
 
 def test_a_small_drawing_is_read_along_the_asked_direction():
