@@ -104,7 +104,12 @@ class SparseTrainer(Trainer):
         self._failures = 0
         self._round = budget.round
         self._should_stop = should_stop
-        self.add_event_handler(Events.ITERATION_COMPLETED, self._after_step)
+
+    def run(self) -> None:
+        """Runs until the budget is spent or somebody stops it."""
+        # last of the handlers, so that those of the caller have seen the step when a round ends
+        self.add_event_handler(Events.ITERATION_COMPLETED, self._end_step)
+        super().run()
 
     def _step(self, engine: Any, batch: Batch) -> dict[str, float]:
         del engine
@@ -123,13 +128,16 @@ class SparseTrainer(Trainer):
             autocast=self._autocast,
         )
         losses = training.method.training_step(self._laid_out(batch), context)
-        if not self._update(losses["loss"]):
+        numbers: dict[str, float] = {}
+        if self._update(losses["loss"]):
+            self._failures = 0
+            update_teacher(training.teacher, training.student, training.budget.iteration)
+            numbers = {name: float(value.detach()) for name, value in losses.items()}
+            numbers |= training.method.after_step(batch, context)
+        else:
             self._refuse(batch)
-            return {}
-        self._failures = 0
-        update_teacher(training.teacher, training.student, training.budget.iteration)
-        numbers = {name: float(value.detach()) for name, value in losses.items()}
-        return numbers | training.method.after_step(batch, context)
+        training.budget.iteration += 1
+        return numbers
 
     def _update(self, loss: Tensor) -> bool:
         """One optimiser step; False, with the weights untouched, if a number is not finite."""
@@ -171,9 +179,8 @@ class SparseTrainer(Trainer):
             return batch
         return batch.channels_last()
 
-    def _after_step(self) -> None:
+    def _end_step(self) -> None:
         budget = self.training.budget
-        budget.iteration += 1
         if budget.round > self._round or budget.is_over:
             self._round = budget.round
             self._snapshot.take()

@@ -48,8 +48,10 @@ def test_grids_transposed_between_patients_are_noticed_and_fit_either_way():
 )
 def test_tiny_and_flat_volumes_get_a_patch_the_network_can_halve(shape):
     plan = _plan([shape], [(1, 1, 1)])
-    assert all(p % s == 0 for p, s in zip(plan.patch_size, plan.architecture.total_stride))
-    assert all(p >= s for p, s in zip(plan.patch_size, shape))
+    assert all(
+        p % s == 0 for p, s in zip(plan.patch_size, plan.architecture.total_stride, strict=True)
+    )
+    assert all(p >= s for p, s in zip(plan.patch_size, shape, strict=True))
     assert len(plan.architecture.strides) >= 1
 
 
