@@ -96,7 +96,7 @@ class SimulatedAnnotator:
         params = {"label_info": self._label_info(), "annotated_planes": [plane]}
         with answering(f"take a plane of {case.name}"):
             answer = self._client.save_label(case.name, str(path), params=params)
-        return str(answer.get("message", ""))
+        return str(answer.get("understood", ""))
 
     def propagated(self, image_id: str) -> ClassMap:
         """The volume that the server makes of the drawn planes."""
@@ -125,7 +125,7 @@ def _question(sample: Mapping[str, Any]) -> Question:
     return Question(
         image_id=str(sample["id"]),
         plane=Plane(int(suggestion["axis"]), int(suggestion["index"])),
-        plane_name=str(suggestion["plane"]),
+        plane_name=str(suggestion["name"]),
         reason=str(suggestion["reason"]),
         score=float(suggestion["score"]),
     )

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 from tqdm import tqdm
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--planes", type=_positive, default=5, help="planes drawn per round (default 5)")
     add("--axis", choices=AXES, default="auto", help="voxel axis across the planes (default auto)")
     add("--minutes", type=float, default=2.25, help="training minutes per round (default 2.25)")
+    add("--iterations", type=_positive, help="training steps per round, instead of minutes")
     add("--method", default="mean_teacher", help="training method (default mean_teacher)")
     add("--strategy", default="self_paced", help="suggestion strategy (default self_paced)")
     add("--seed", type=int, default=0, help="seed of suggestions and training (default 0)")
@@ -75,7 +77,7 @@ def table(record: DemoRecord) -> str:
 def _running(demo: Demo) -> Iterator[ServerProcess]:
     """The started server; ends it on any way out, a plain ``kill`` included."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
-    with tqdm(desc="Start MONAI Label", bar_format="{desc} {elapsed}") as bar:
+    with tqdm(desc="Start MONAI Label", bar_format="{desc:<30} {elapsed}") as bar:
         server = ServerProcess(
             demo.app, demo.studies, log=demo.log, conf=demo.conf, on_wait=bar.update
         )
@@ -87,10 +89,9 @@ def _running(demo: Demo) -> Iterator[ServerProcess]:
 
 
 def _options(args: argparse.Namespace) -> DemoOptions:
-    names = ("data", "rounds", "planes", "axis", "minutes", "method", "strategy", "seed")
+    names = [item.name for item in fields(DemoOptions) if item.name != "command"]
     chosen = {name: getattr(args, name) for name in names}
-    command = shlex.join(["spss", *sys.argv[1:]])
-    return DemoOptions(**chosen, out=args.out, test_volumes=args.test_volumes, command=command)
+    return DemoOptions(**chosen, command=shlex.join(["spss", *sys.argv[1:]]))
 
 
 def _serve(server: ServerProcess) -> None:

@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from spss.metrics import Summary
 from spss.volumes import replace_atomically
 from spss_apps.annotator import SimulatedAnnotator
@@ -22,13 +20,12 @@ from spss_apps.demo_record import DemoRecord, DrawnPlane, RoundRecord
 from spss_apps.demo_report import write_demo_report
 from spss_apps.demo_setup import Demo, DemoOptions
 from spss_apps.measuring import dice_of, measure
+from spss_apps.progress import progress_bar
 from spss_apps.remote_training import train_remotely
 from spss_apps.server import ServerProcess
 
 if TYPE_CHECKING:
     from monailabel.client import MONAILabelClient
-
-PERCENT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def run_demo(demo: Demo, server: ServerProcess, *, started: float) -> tuple[Demo
         record.rounds.append(_run_round(stage, number, len(record.planes)))
         record.seconds = time.perf_counter() - started
         _write_json(out / "demo.json", record)
-    report = write_demo_report(demo, server, record)
+    report = write_demo_report(demo, record, _served_model(demo))
     record.seconds = time.perf_counter() - started
     _write_json(out / "demo.json", record)
     return record, report
@@ -89,9 +86,11 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
 def _draw(stage: _Stage, title: str) -> tuple[DrawnPlane, ...]:
     options = stage.demo.options
     planes = []
-    for _ in tqdm(range(options.planes), desc=f"{title} draw and propagate", unit="plane"):
-        stage.server.check()
-        planes.append(_draw_one(stage))
+    with progress_bar(f"{title} draw and propagate", options.planes) as bar:
+        for _ in range(options.planes):
+            stage.server.check()
+            planes.append(_draw_one(stage))
+            bar.update()
     return tuple(planes)
 
 
@@ -109,8 +108,11 @@ def _draw_one(stage: _Stage) -> DrawnPlane:
 
 def _train(stage: _Stage, title: str) -> dict[str, Any]:
     options = stage.demo.options
-    params = {"method": options.method, "minutes": options.minutes, "seed": options.seed}
-    with tqdm(total=100, desc=f"{title} train", bar_format=PERCENT) as bar:
+    length = (
+        {"iterations": options.iterations} if options.iterations else {"minutes": options.minutes}
+    )
+    params = {"method": options.method, "seed": options.seed, **length}
+    with progress_bar(f"{title} train", 100) as bar:
 
         def show(share: float, text: str) -> None:
             bar.set_postfix_str(text, refresh=False)
@@ -121,7 +123,7 @@ def _train(stage: _Stage, title: str) -> dict[str, Any]:
 
 def _measure(stage: _Stage, title: str) -> Summary:
     demo = stage.demo
-    with tqdm(total=len(demo.test), desc=f"{title} test", unit="volume") as bar:
+    with progress_bar(f"{title} test", len(demo.test)) as bar:
 
         def on_case() -> None:
             stage.server.check()
@@ -148,8 +150,10 @@ def _new_record(demo: Demo) -> DemoRecord:
 
 
 def _settings(options: DemoOptions) -> dict[str, str]:
-    names = ("rounds", "planes", "axis", "minutes", "method", "strategy", "seed")
+    names = ("rounds", "planes", "axis", "minutes", "iterations", "method", "strategy", "seed")
     chosen = {name: str(getattr(options, name)) for name in names}
+    unused = "minutes" if options.iterations else "iterations"
+    del chosen[unused]
     packages = ("spss-monailabel", "monailabel", "monai", "torch")
     machine = {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
@@ -157,6 +161,12 @@ def _settings(options: DemoOptions) -> dict[str, str]:
         **{name: version(name) for name in packages},
     }
     return chosen | machine
+
+
+def _served_model(demo: Demo) -> Path:
+    """Folder of the model that answers: published.json in the server's folder names it."""
+    (pointer,) = demo.studies.rglob("published.json")
+    return pointer.parent / json.loads(pointer.read_text(encoding="utf-8"))["version"]
 
 
 def _write_json(path: Path, record: DemoRecord) -> None:

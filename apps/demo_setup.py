@@ -25,6 +25,7 @@ class DemoOptions:
         planes: drawn per round.
         axis: ``auto`` or the voxel axis across the planes.
         minutes: of training per round.
+        iterations: of training per round instead of ``minutes``, unless None.
         method: name of the training method.
         strategy: name of the suggestion strategy.
         seed: of training.
@@ -38,6 +39,7 @@ class DemoOptions:
     planes: int = 5
     axis: str = "auto"
     minutes: float = 2.25
+    iterations: int | None = None
     method: str = "mean_teacher"
     strategy: str = "self_paced"
     seed: int = 0

@@ -24,6 +24,8 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D
 
 INK = "#22303c"
 DPI = 110
+COLUMN = 1.75
+"""Width of a column of a comparison in inches."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def plane_picture(volume: Volume, classes: ClassMap, plane: Plane) -> bytes:
 
 def comparison(volume: Volume, views: Sequence[View], rows: Sequence[tuple[str, Plane]]) -> bytes:
     """Planes of one volume as rows, label maps and scalar maps as columns."""
-    figure = _figure(1.75 * len(views), 1.75 * len(rows) + 0.3)
+    pixels, aspect = _pixels(volume.data, volume.affine, rows[0][1])
+    height = COLUMN * aspect * pixels.shape[0] / pixels.shape[1]
+    figure = _figure(COLUMN * len(views) + 0.3, height * len(rows) + 0.3)
     grid = figure.subplots(len(rows), len(views), squeeze=False)
     for row, (name, plane) in enumerate(rows):
         for column, view in enumerate(views):
@@ -62,7 +66,7 @@ def comparison(volume: Volume, views: Sequence[View], rows: Sequence[tuple[str, 
                 axes.set_title(view.title, fontsize=9, color=INK)
             if column == 0:
                 axes.set_ylabel(name, fontsize=8, color=INK)
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.2, h_pad=0.3, w_pad=0.3)
     return _png(figure)
 
 
@@ -76,8 +80,8 @@ def learning_curve(
         dice: class name, and ``mean``, to one value a round.
         interval: half-width of the 95 % interval of the mean, one a round.
     """
-    figure = _figure(5.6, 3.4)
-    axes = figure.add_axes((0.1, 0.15, 0.87, 0.8))
+    figure = _figure(4.4, 3.0)
+    axes = figure.add_axes((0.13, 0.16, 0.84, 0.8))
     classes = [name for name in dice if name != "mean"]
     for index, name in enumerate(classes):
         colour = COLOURS[index % len(COLOURS)]

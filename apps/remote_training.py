@@ -67,5 +67,5 @@ def _stats(client: MONAILabelClient) -> dict[str, Any]:
 def _progress(stats: dict[str, Any]) -> tuple[float, str]:
     total = float(stats.get("total_epochs") or 0)
     share = float(stats.get("epoch") or 0) / total if total else 0.0
-    best = stats.get("best_metric")
-    return min(share, 1.0), "" if best is None else f"held-out Dice {float(best):.3f}"
+    best = float(stats.get("best_metric") or 0)
+    return min(share, 1.0), f"held-out Dice {best:.3f}" if best > 0 else ""

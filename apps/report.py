@@ -18,13 +18,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 1080px; 
 h1 { font-size: 1.7em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; }
 code { background: #f1f3f5; padding: 0.4em 0.6em; border-radius: 4px; display: block;
        white-space: pre-wrap; word-break: break-word; }
-table { border-collapse: collapse; } th, td { padding: 0.3em 0.9em; text-align: right; }
+table { border-collapse: collapse; } th, td { padding: 0.3em 0.6em; text-align: right; }
 th:first-child, td:first-child { text-align: left; } tr { border-bottom: 1px solid #dde2e6; }
 td.best { font-weight: 600; }
 .lead { color: #52616b; } .columns { display: flex; flex-wrap: wrap; gap: 2em; }
 .planes { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1em; }
 figure { margin: 0; } figure img { width: 100%; border-radius: 4px; }
-.columns figure img { width: auto; max-width: 100%; }
+.columns figure img, img.natural { width: auto; max-width: 100%; }
 figcaption { font-size: 0.8em; color: #52616b; } figcaption b { color: #22303c; }
 .key span { margin-right: 1.2em; } .key i { display: inline-block; width: 0.9em; height: 0.9em;
        border-radius: 2px; margin-right: 0.4em; vertical-align: -1px; }
