@@ -77,8 +77,17 @@ class SegmentationExchange:
         *,
         planes: Sequence[Plane] | None,
         description: str,
+        digest: str = "",
     ) -> str:
         """Writes a label back as SEG; if the PACS is away it is sent with a later request.
+
+        Args:
+            image_id: the images' SeriesInstanceUID.
+            classes: ``(I, J, K)`` uint8 on the images' grid.
+            class_names: names of the values, background first.
+            planes: the annotated planes; None for a dense label.
+            description: SeriesDescription.
+            digest: names the content; the content that was sent last is not sent again.
 
         Returns:
             What happened, as a sentence for the annotator.
@@ -86,6 +95,8 @@ class SegmentationExchange:
         Raises:
             InputError: the label cannot be a SEG (for example: it has no voxel).
         """
+        if digest and digest == self._newest_digest(image_id):
+            return "The DICOM server has this label already."
         series = self._images.series(image_id)
         segmentation = write_segmentation(
             classes, class_names, series, planes=planes, description=description
@@ -95,6 +106,7 @@ class SegmentationExchange:
             str(segmentation.SeriesInstanceUID),
             str(segmentation.StudyInstanceUID),
             image_id,
+            digest,
         )
         # Known as ours before anyone can see it, so that it never comes back as someone else's.
         self.register.add({str(segmentation.SOPInstanceUID): entry})
@@ -104,6 +116,14 @@ class SegmentationExchange:
         except PacsError as error:
             return f"Kept here and not yet in the DICOM server: {error}"
         return "Stored in the DICOM server as a segmentation."
+
+    def _newest_digest(self, image_id: str) -> str:
+        ours = [
+            entry.detail
+            for entry in self.register.known().values()
+            if entry.state == "ours" and entry.image_id == image_id
+        ]
+        return ours[-1] if ours else ""
 
     def synchronise(self, image_ids: Collection[str]) -> tuple[str, ...]:
         """Sends what waits and imports new SEGs of ``image_ids``; one process at a time.
@@ -159,7 +179,7 @@ class SegmentationExchange:
         for entry in known.values():
             counted[entry.series_uid] = counted.get(entry.series_uid, 0) + 1
         found = []
-        for series in self._pacs.find_series(("SEG",)):
+        for series in self._pacs.find_series([{"Modality": "SEG"}]):
             # A series we know completely costs no further request.
             complete = counted.get(series.uid, 0) >= max(1, series.images)
             if complete and series.uid not in arrived:

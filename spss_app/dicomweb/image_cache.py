@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import uuid
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,8 +58,7 @@ class ImageCache:
         path = self.root / f"{_checked(series_uid)}.nii.gz"
         if path.exists():
             return path
-        self.root.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / f".{series_uid}.lock", timeout=_LOCK_SECONDS):
+        with self._locked(series_uid):
             if not path.exists():
                 try:
                     write_volume(self._series(series_uid), path)
@@ -75,7 +75,8 @@ class ImageCache:
             PacsError: the server is away.
         """
         self.volume(series_uid)
-        return read_series(self.root / series_uid)
+        with self._locked(series_uid):
+            return self._series(series_uid)
 
     def refused(self) -> dict[str, Refusal]:
         """Series that cannot be used, by UID, from earlier attempts."""
@@ -93,6 +94,10 @@ class ImageCache:
         shutil.rmtree(self.root / _checked(series_uid), ignore_errors=True)
         (self.root / f"{series_uid}.nii.gz").unlink(missing_ok=True)
         (self.root / f"{series_uid}.refused.json").unlink(missing_ok=True)
+
+    def _locked(self, series_uid: str) -> AbstractContextManager[object]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / f".{series_uid}.lock", timeout=_LOCK_SECONDS)
 
     def _series(self, series_uid: str) -> Series:
         folder = self.root / series_uid

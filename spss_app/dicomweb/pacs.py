@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,6 +34,10 @@ _Answer = TypeVar("_Answer")
 
 class PacsError(NotReadyError):
     """The DICOMweb server did not do what it was asked; trying later may help."""
+
+
+class PacsAwayError(PacsError):
+    """The DICOMweb server cannot be reached at all, or does not answer in time."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,15 @@ class Pacs:
         """The client for searches, as MONAI Label's datastore expects one."""
         return self._searcher
 
-    def find_series(self, modalities: Sequence[str]) -> list[FoundSeries]:
-        """All series of the given modalities.
+    def find_series(self, filters: Sequence[Mapping[str, str]]) -> list[FoundSeries]:
+        """All series that match at least one of the QIDO-RS filters, such as ``Modality``.
 
         Raises:
             PacsError: the server is away or refuses.
         """
         found: dict[str, FoundSeries] = {}
-        for modality in modalities:
-            for item in self._pages({"Modality": modality}):
+        for wanted in filters:
+            for item in self._pages(dict(wanted)):
                 series = _found(item)
                 if series is not None:
                     found.setdefault(series.uid, series)
@@ -173,7 +178,7 @@ class Pacs:
     def _ask(self, question: Callable[[], _Answer], what: str) -> _Answer:
         with self._guard:
             if time.monotonic() < self._away_until:
-                raise PacsError(self._away_because)
+                raise PacsAwayError(self._away_because)
         try:
             return question()
         except requests.HTTPError as error:
@@ -188,7 +193,7 @@ class Pacs:
             with self._guard:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 self._away_because = msg
-            raise PacsError(msg) from error
+            raise PacsAwayError(msg) from error
         except (ValueError, KeyError, EOFError, InvalidDicomError) as error:
             msg = f"The DICOM server {self.url} sent something unreadable for {what}: {error}"
             raise PacsError(msg) from error
@@ -222,6 +227,8 @@ def _client(
         wado_url_prefix=wado,
         stow_url_prefix=stow,
     )
+    # It logs a traceback for every failed request, which is reported here in one sentence.
+    logging.getLogger("retrying").setLevel(logging.CRITICAL)
     # Its own retries wait up to 30 s inside a request that a person is waiting for.
     client.set_http_retry_params(retry=False)
     return client

@@ -27,7 +27,8 @@ class Known:
         series_uid: the SEG's own series.
         study_uid: the SEG's study.
         image_id: SeriesInstanceUID of the images it refers to; empty if it does not say.
-        detail: what was understood, or why it was refused, in words for the annotator.
+        detail: what was understood, or why it was refused, in words for the annotator; for
+            ``ours`` the digest of its content.
     """
 
     state: State

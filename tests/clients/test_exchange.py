@@ -13,7 +13,7 @@ from spss.annotation import Plane
 from spss.errors import InputError
 from spss_app.dicomweb.exchange import Incoming, SegmentationExchange
 from spss_app.dicomweb.image_cache import ImageCache
-from spss_app.dicomweb.pacs import AWAY_SECONDS, SEGMENTABLE, Pacs, PacsError
+from spss_app.dicomweb.pacs import AWAY_SECONDS, Pacs, PacsError
 from spss_app.dicomweb.segmentation_writer import write_segmentation
 from spss_app.dicomweb.series import Series, stack
 from spss_apps.clients.dicom_series import make_series
@@ -39,7 +39,7 @@ class Desk:
         return f"{len(incoming.label.names)} classes understood"
 
     def synchronise(self) -> tuple[str, ...]:
-        ids = {found.uid for found in self.pacs.find_series(SEGMENTABLE)}
+        ids = {found.uid for found in self.pacs.find_series([{"Modality": "MR"}])}
         return self.exchange.synchronise(ids)
 
     def states(self) -> list[str]:
