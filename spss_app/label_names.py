@@ -10,10 +10,12 @@ from spss.types import ClassMap
 
 
 def label_names(classes: ClassMap, class_names: Sequence[str]) -> dict[str, int]:
-    """Name → value of the structures present, in rising order.
+    """Name → value of all structures in rising order; empty for a map without any.
 
-    Only those: Slicer gives the first listed name to the first value it finds, the second to the
-    second, so a listed name without voxels would shift all that follow.
+    All of them, also those without a voxel: Slicer's import gives the first listed name to the
+    value 1, the second to the value 2 (``ImportLabelmapToSegmentationNode`` with segment ids in
+    vtkSlicerSegmentationsModuleLogic.cxx), so a name left out would shift all that follow.
     """
-    present = [int(value) for value in np.unique(classes) if 0 < value < len(class_names)]
-    return {class_names[value]: value for value in present}
+    if not np.any((classes > 0) & (classes < len(class_names))):
+        return {}
+    return {name: value for value, name in enumerate(class_names) if value}
