@@ -23,6 +23,7 @@ from monailabel.utils.sessions import Sessions
 import spss
 from spss.annotation import Ledger
 from spss.errors import InputError
+from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
 from spss_app.datastore.names import FINAL, ORIGINAL, check_tag
 from spss_app.endpoint_checks import install_checks
@@ -38,7 +39,7 @@ from spss_app.strategies.first import First
 from spss_app.strategies.random import Random
 from spss_app.strategies.self_paced import SelfPaced as SelfPacedStrategy
 from spss_app.strategies.strided import Strided
-from spss_app.studies import find_studies
+from spss_app.studies import Studies, find_studies
 from spss_app.submit.submitter import Submitter, Understood
 from spss_app.task_classes import TaskClasses
 from spss_app.task_requests import TaskRequests
@@ -73,10 +74,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
     def init_datastore(self) -> Datastore:
         """Opens the studies and everything that belongs to them."""
         found = find_studies(self.studies, self.options)
-        if found.images is None:
-            msg = f"DICOMweb addresses cannot be opened by this version, got {found.address}."
-            raise InputError(msg)
-        store = LocalFolder(found.images, found.workspace)
+        store = _open_store(found)
         dataset_json = Path(self.studies).expanduser() / "dataset.json"
         classes = TaskClasses(self.options.labels, dataset_json, found.own / "classes.json")
         self.project = Project(found, self.options, store, Ledger(found.ledger), classes)
@@ -214,3 +212,12 @@ class SpssApp(TaskRequests, MONAILabelApp):
             return
         self._scoring_asked_at = time.monotonic()
         self.async_scoring("self_paced")
+
+
+def _open_store(studies: Studies) -> GuardedDatastore:
+    if studies.images is not None:
+        return LocalFolder(studies.images, studies.workspace)
+    # imported here: a folder of images needs no DICOM library
+    from spss_app.dicomweb.datastore import open_datastore
+
+    return open_datastore(studies.address, studies.workspace)

@@ -29,6 +29,9 @@ from spss_app.volume_cache import VolumeCache
 
 logger = logging.getLogger(__name__)
 
+_FETCHED_AT_ONCE = 2
+"""New images that one question about all images may fetch from a remote server."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -155,10 +158,12 @@ class Project:
     def image_states(self) -> tuple[list[ImageState], dict[str, str]]:
         """What the strategies know of each image, and why some cannot be used."""
         states, broken = [], {}
-        for image_id in self.store.list_images():
+        here = self.store.fetched_images()
+        remote = sorted(set(self.store.list_images()) - set(here))
+        for image_id in [*here, *remote[:_FETCHED_AT_ONCE]]:
             try:
                 states.append(self._image_state(image_id))
-            except InputError as error:
+            except (InputError, NotReadyError) as error:
                 broken[image_id] = str(error)
         return states, broken
 

@@ -154,6 +154,10 @@ class GuardedDatastore(SafeIndex):
         self.refresh_if_changed()
         return sorted(self._datastore.objects)
 
+    def fetched_images(self) -> list[str]:
+        """Ids of the images whose files are here; of a remote server's images, not all may be."""
+        return [image_id for image_id in self.list_images() if image_id in self._datastore.objects]
+
     def status(self) -> dict[str, Any]:
         """Counts for the viewers' progress bars."""
         self.refresh_if_changed()

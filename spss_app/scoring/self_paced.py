@@ -48,7 +48,7 @@ class SelfPaced(ScoringMethod):
         """Images whose scores come from an earlier network, or that have none."""
         return [
             image_id
-            for image_id in self.project.store.list_images()
+            for image_id in self.project.store.fetched_images()
             if self.project.scores.read(image_id).get("model") != model.version
             and not self.project.ledger.standing(image_id).dense
         ]

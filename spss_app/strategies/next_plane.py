@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from monailabel.interfaces.tasks.strategy import Strategy
 
-from spss.errors import InputError
+from spss.errors import InputError, NotReadyError
 from spss.suggestion import Suggestion, suggest
 from spss_app.project import Project
 from spss_app.request_keys import Parser, clean, one_of, text, whole
@@ -65,7 +65,7 @@ class NextPlane(Strategy):
                 return {}
             try:
                 answer = self._answer(suggestion)
-            except InputError as error:  # its header was fine, its voxels are not
+            except (InputError, NotReadyError) as error:  # its header was fine, its voxels are not
                 broken[suggestion.image_id] = str(error)
                 continue
             break

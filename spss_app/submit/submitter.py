@@ -138,7 +138,7 @@ class Submitter:
             class_names=self.classes.names,
             affine=grid.affine,
             author=author,
-            provenance="manual" if draft is None else "manual, a draft was served",
+            provenance=str(params.get("provenance") or "manual")[:_LONGEST_AUTHOR],
         )
         self.publish(image_id, grid)
         self.served.release(image_id, client)

@@ -19,7 +19,7 @@ from spss_app.project import Project
 from spss_app.request_keys import Parser, clean, device, flag, number, one_of, text, whole
 from spss_app.scoring.self_paced import SelfPaced
 from spss_app.train.gate import Verdict, annotated_dice, judge
-from spss_app.train.held_out import split
+from spss_app.train.held_out import FEWEST_ANNOTATED, split
 from spss_app.train.status import TrainStatus
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class SpssTraining(TrainTask):
     def _train_and_publish(self, method: str, options: dict[str, Any]) -> str:
         annotated = [
             image_id
-            for image_id in self.project.store.list_images()
+            for image_id in self.project.store.fetched_images()
             if not self.project.ledger.standing(image_id).is_empty
         ]
         if not annotated:
@@ -103,6 +103,10 @@ class SpssTraining(TrainTask):
             raise NotReadyError(msg)
         training, held_out = split(annotated, self.project.options.held_out)
         result = self._train(method, options, held_out)
+        if not held_out and self.project.options.held_out:
+            self.status.say(
+                f"With fewer than {FEWEST_ANNOTATED} annotated images none is held out."
+            )
         for message in _remarks(result):
             self.status.say(message)
         record: dict[str, Any] = {"method": method, "trained_on": training, "held_out": held_out}
@@ -134,7 +138,7 @@ class SpssTraining(TrainTask):
             "on_progress": self.status.progress,
             "say": self._say,
         }
-        others = [i for i in project.store.list_images() if i not in set(held_out)]
+        others = [i for i in project.store.fetched_images() if i not in set(held_out)]
         cases = [self._case(image_id) for image_id in others]
         names = project.classes.names
         if options.get("resume", True) and (folder / "checkpoint.pt").is_file():
