@@ -11,6 +11,7 @@ from spss.methods.mean_teacher import MeanTeacher
 from spss.methods.method import Method, StepContext, StepLosses
 from spss.methods.pln import Pln
 from spss.methods.pseudo import Pseudo
+from spss.methods.spss import Spss
 from spss.methods.spss_reference import SpssReference
 
 METHODS: dict[str, type[Method]] = {
@@ -21,6 +22,7 @@ METHODS: dict[str, type[Method]] = {
         MeanTeacher,
         Pln,
         SpssReference,
+        Spss,
     )
 }
 """Name → class. The command line, the server's options and the benchmark read this."""

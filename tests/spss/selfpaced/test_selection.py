@@ -60,10 +60,11 @@ def test_boundary_voxels_get_a_share_of_their_own() -> None:
 
 
 def test_ties_never_select_more_than_asked() -> None:
-    mask = select_class_wise(
-        torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 4, 4).long(), 0.25, class_count=2
-    )
+    tied = torch.ones(1, 4, 4, 4)
+    tied[0, 3, 3, 1:] = 0.0  # three voxels surely belong to the selection
+    mask = select_class_wise(tied, torch.zeros(1, 4, 4, 4).long(), 0.25, class_count=2)
     assert int(mask.sum()) == 16
+    assert mask[0, 3, 3, 1:].all()
 
 
 def test_invalid_voxels_are_never_selected() -> None:

@@ -1,0 +1,162 @@
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spss.methods.batch import Batch
+from spss.methods.method import StepContext
+from spss.methods.spss import Spss, SpssConfig, propagation_trust
+from spss.networks import Architecture, build_segmenter
+from spss.types import UNDECIDED
+
+CPU = torch.device("cpu")
+SHAPE = (16, 8, 8)
+
+
+def volumes(labelled: int = 1, unlabelled: int = 1, classes: int = 3) -> Batch:
+    """A bar of two classes; labelled volumes have plane 4 annotated and exact propagation."""
+    count = labelled + unlabelled
+    anatomy = torch.zeros(SHAPE).long()
+    anatomy[:, 2:6, 2:4] = 1
+    anatomy[:, 2:6, 4:6] = classes - 1
+    known = (torch.arange(count) < labelled).float().reshape(count, 1, 1, 1)
+    truth = torch.full((count, *SHAPE), UNDECIDED)
+    truth[:labelled, 4] = anatomy[4]
+    steps = (torch.arange(SHAPE[0]).float() - 4).abs()[:, None, None].expand(count, *SHAPE)
+    noise = torch.randn(count, 1, *SHAPE, generator=torch.Generator().manual_seed(0))
+    return Batch(
+        names=tuple(f"v{i}" for i in range(count)),
+        image=anatomy.float() + 0.1 * noise,
+        truth=truth,
+        valid=torch.ones(count, *SHAPE, dtype=torch.bool),
+        pseudo_label=torch.nn.functional.one_hot(anatomy, classes).movedim(-1, 0)[None].float()
+        * known[:, None],
+        reliability=0.9 * known.expand(count, *SHAPE),
+        distance=torch.where(known > 0, steps, torch.inf),
+        spacing_mm=(1.0, 1.0, 1.0),
+    )
+
+
+def context_at(fraction: float) -> StepContext:
+    architecture = Architecture("unet", (4, 8, 8), ((2, 2, 2),) * 2, ((3, 3, 3),) * 3, 1)
+    student, teacher = (
+        build_segmenter(architecture, class_count=3, embedding_channels=32, seed=seed)
+        for seed in (0, 1)
+    )
+    return StepContext(
+        student=student,
+        teacher=teacher,
+        fraction=fraction,
+        iteration=0,
+        generator=torch.Generator().manual_seed(0),
+        autocast=nullcontext,
+    )
+
+
+def method(**options: float | bool) -> Spss:
+    return Spss(SpssConfig(**options), class_count=3, device=CPU)  # type: ignore[arg-type]
+
+
+def test_trust_is_the_truth_then_falls_with_each_slice_and_faster_later() -> None:
+    batch, config = volumes(), SpssConfig(decay_start=0.8, decay_end=0.5, truth_weight=3.0)
+    for fraction, base in ((0.0, 0.8), (0.5, 0.65), (1.0, 0.5)):
+        trust = propagation_trust(batch, fraction, config)
+        assert torch.equal(trust[0, 4], torch.full((8, 8), 3.0))
+        for index, steps in ((5, 1), (3, 1), (9, 5)):
+            expected = torch.full((8, 8), 0.9 * base**steps)
+            torch.testing.assert_close(trust[0, index], expected)
+        assert not trust[1].any()
+
+
+def test_padding_and_silent_propagation_are_not_trusted() -> None:
+    batch = volumes()
+    batch = replace(batch, reliability=batch.reliability.clone())
+    batch.reliability[0, 10:] = 0
+    trust = propagation_trust(batch, 0.3, SpssConfig(reliability_power=0.0))
+    assert not trust[0, 10:].any()
+    assert (trust[0, :10] > 0).all()
+
+
+def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes() -> None:
+    spss, context = method(ramp_start=0.3), context_at(0.1)
+    object.__setattr__(context, "teach", lambda image: pytest.fail("asked"))
+    spss.training_step(volumes(), context)
+    assert spss.composition(0.1, 4) == (4, 0)
+    assert spss.composition(0.5, 4)[1] > 0
+    assert method(consistency_weight=0.0).composition(0.9, 4) == (4, 0)
+
+
+def test_the_teacher_never_contradicts_an_annotated_voxel() -> None:
+    """Where trust is 1 the teacher's weight is 0, whatever it says there."""
+    losses = []
+    for opinion in (0.0, 50.0):
+        context = context_at(1.0)
+
+        def teach(image: torch.Tensor, opinion: float = opinion) -> torch.Tensor:
+            logits = torch.zeros(len(image), 3, *SHAPE)
+            logits[:, 1] = 5.0
+            logits[0, 2, 4] = opinion  # on the annotated plane only
+            return logits.softmax(1)
+
+        object.__setattr__(context, "teach", teach)
+        step = method(selection=False, noise=0.0).training_step(volumes(), context)
+        losses.append(float(step["loss"].detach()))
+    assert losses[0] == losses[1]
+
+
+def test_selected_share_grows_with_age_to_everything() -> None:
+    spss, shares = method(youngest=0.2, ramp_start=0.3), []
+    for fraction in (0.31, 0.6, 1.0):
+        shares.append(float(spss.training_step(volumes(), context_at(fraction))["selected"]))
+    assert shares[0] == pytest.approx(0.2, abs=0.03)
+    assert shares[1] == pytest.approx(0.2 + 0.8 * 3 / 7, abs=0.03)
+    assert shares[2] == 1.0
+
+
+def test_mixing_moves_the_truth_with_its_voxel() -> None:
+    batch, context = volumes(labelled=1, unlabelled=1), context_at(0.9)
+    spss = method(mix_share=1.0)
+    trust = propagation_trust(batch, 0.9, spss.config)
+    targets = spss._targets(batch, trust, context)
+    assert not torch.equal(targets.image, batch.image)
+    torch.testing.assert_close(targets.trust.sum(), trust.sum())
+    certain = targets.trust[:, 0] == 1.0  # the annotated plane, now in two volumes
+    assert certain[0].any()
+    assert certain[1].any()
+    wanted = batch.truth[0, 4].expand(2, 16, 8, 8)[certain]
+    assert torch.equal(targets.pseudo_label.argmax(1)[certain], wanted)
+
+
+@pytest.mark.parametrize("options", [{}, {"contrast_weight": 0.1}, {"mix_share": 1.0}])
+def test_a_few_steps_lower_the_loss(options: dict[str, float]) -> None:
+    spss, context = method(**options), context_at(0.8)
+    optimiser = torch.optim.AdamW(context.student.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(15):
+        step = spss.training_step(volumes(2, 2), context)
+        optimiser.zero_grad()
+        step["loss"].backward()
+        optimiser.step()
+        losses.append(float(step["supervised"]))
+    assert losses[-1] < 0.8 * losses[0]
+    projector = next(context.student.projector.parameters())
+    assert (projector.grad is not None) == ("contrast_weight" in options)
+
+
+def test_one_annotated_voxel_and_one_volume_are_enough() -> None:
+    batch = volumes(labelled=1, unlabelled=0)
+    silent = replace(
+        batch,
+        truth=torch.full_like(batch.truth, UNDECIDED),
+        reliability=torch.zeros_like(batch.reliability),
+        distance=torch.full_like(batch.distance, torch.inf),
+    )
+    silent.truth[0, 4, 3, 3] = 1
+    silent.reliability[0, 4, 3, 3] = 1.0
+    silent.distance[0, 4, 3, 3] = 0.0
+    for fraction in (0.0, 0.5, 1.0):
+        loss = method(mix_share=1.0, contrast_weight=0.1).training_step(
+            silent, context_at(fraction)
+        )["loss"]
+        assert torch.isfinite(loss)
