@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from spss.errors import InputError
+from spss.networks import Architecture, build_segmenter
+
+UNET = Architecture("unet", (4, 8, 8), ((2, 2, 2), (2, 2, 1)), ((3, 3, 3),) * 3)
+DYNUNET = Architecture(
+    "dynunet", (4, 8, 8), ((2, 2, 1), (2, 2, 2)), ((3, 3, 1), (3, 3, 3), (3, 3, 3))
+)
+
+
+@pytest.mark.parametrize("plan", [UNET, DYNUNET], ids=["unet", "dynunet"])
+def test_logits_lie_on_the_grid_of_the_image(plan):
+    network = build_segmenter(plan, class_count=3)
+    assert network(torch.randn(2, 1, 8, 16, 8)).shape == (2, 3, 8, 16, 8)
+
+
+@pytest.mark.parametrize("plan", [UNET, DYNUNET], ids=["unet", "dynunet"])
+def test_an_embedding_has_a_gradient_into_the_network(plan):
+    network = build_segmenter(plan, class_count=3, embedding_channels=5)
+    logits, embedding = network(torch.randn(1, 1, 8, 8, 8), embed=True)
+    assert embedding.shape[:2] == (1, 5)
+    assert all(edge < 8 for edge in embedding.shape[2:4])
+    embedding.square().sum().backward()
+    assert any(p.grad is not None and p.grad.abs().max() > 0 for p in network.backbone.parameters())
+    assert logits.shape[1] == 3
+
+
+def test_without_a_head_an_embedding_is_refused():
+    network = build_segmenter(UNET, class_count=2)
+    with pytest.raises(ValueError, match="projection head"):
+        network(torch.randn(1, 1, 8, 8, 8), embed=True)
+
+
+def test_weights_come_from_the_seed_and_leave_the_global_generator_alone():
+    torch.manual_seed(7)
+    first = build_segmenter(UNET, class_count=2, seed=1).state_dict()
+    after = torch.rand(3)
+    torch.manual_seed(7)
+    assert torch.equal(after, torch.rand(3))
+    again = build_segmenter(UNET, class_count=2, seed=1).state_dict()
+    other = build_segmenter(UNET, class_count=2, seed=2).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not all(torch.equal(value, other[name]) for name, value in first.items())
+
+
+def test_a_copied_network_keeps_its_features_to_itself():
+    import copy
+
+    network = build_segmenter(UNET, class_count=2, embedding_channels=3)
+    twin = copy.deepcopy(network)
+    image = torch.randn(1, 1, 8, 8, 8)
+    network.eval(), twin.eval()
+    with torch.no_grad():
+        assert torch.equal(network(image, embed=True)[1], twin(image, embed=True)[1])
+
+
+def test_an_unknown_family_is_named():
+    plan = Architecture("transformer", (4, 8), ((2, 2, 2),), ((3, 3, 3),) * 2)
+    with pytest.raises(InputError, match="'transformer'"):
+        build_segmenter(plan, class_count=2)
