@@ -64,14 +64,19 @@ class SimulatedAnnotator:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def ask(self, strategy: str, *, axis: str = "auto") -> Question:
+    def ask(self, strategy: str, *, axis: str = "auto", seed: int = 0) -> Question:
         """The next sample.
+
+        Args:
+            strategy: name of a suggestion strategy.
+            axis: ``auto`` or the voxel axis across the planes.
+            seed: decides between volumes that are alike.
 
         Raises:
             InputError: the server refused, has nothing left, or named an unknown volume.
         """
         with answering("say what to draw next"):
-            sample = self._client.next_sample(strategy, {"axis": axis})
+            sample = self._client.next_sample(strategy, {"axis": axis, "seed": seed})
         if not sample:
             msg = "The server has no plane left to suggest: ask for fewer planes or rounds."
             raise InputError(msg)

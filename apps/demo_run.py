@@ -97,7 +97,7 @@ def _draw(stage: _Stage, title: str) -> tuple[DrawnPlane, ...]:
 def _draw_one(stage: _Stage) -> DrawnPlane:
     options, annotator = stage.demo.options, stage.annotator
     start = time.perf_counter()
-    question = annotator.ask(options.strategy, axis=options.axis)
+    question = annotator.ask(options.strategy, axis=options.axis, seed=options.seed)
     understood = annotator.draw(question)
     draft = annotator.propagated(question.image_id)
     seconds = time.perf_counter() - start

@@ -13,7 +13,7 @@ from spss_apps.demo_record import DemoRecord, DrawnPlane, RoundRecord
 from spss_apps.pictures import COLOURS
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 1080px; margin: 2em auto;
+body { font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 1200px; margin: 2em auto;
        padding: 0 1em; }
 h1 { font-size: 1.7em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; }
 code { background: #f1f3f5; padding: 0.4em 0.6em; border-radius: 4px; display: block;
@@ -24,7 +24,7 @@ td.best { font-weight: 600; }
 .lead { color: #52616b; } .columns { display: flex; flex-wrap: wrap; gap: 2em; }
 .planes { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1em; }
 figure { margin: 0; } figure img { width: 100%; border-radius: 4px; }
-.columns figure img, img.natural { width: auto; max-width: 100%; }
+.natural img { width: auto; max-width: 100%; }
 figcaption { font-size: 0.8em; color: #52616b; } figcaption b { color: #22303c; }
 .key span { margin-right: 1.2em; } .key i { display: inline-block; width: 0.9em; height: 0.9em;
        border-radius: 2px; margin-right: 0.4em; vertical-align: -1px; }
@@ -67,7 +67,7 @@ def write_report(
         _head(record),
         "<div class='columns'><div><h2>Rounds</h2>",
         _table(record),
-        "</div><figure><h2>Learning curve</h2>",
+        "</div><figure class='natural'><h2>Learning curve</h2>",
         _image(curve, "Test Dice against planes drawn"),
         "</figure></div>",
         "<h2>Side by side</h2>",
@@ -144,7 +144,7 @@ def _plane(number: int, plane: DrawnPlane, png: bytes) -> str:
 def _figure(figure: Figure) -> str:
     caption = f"<b>{escape(figure.title)}</b> {escape(figure.caption)}"
     image = _image(figure.png, figure.title)
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure><br>"
+    return f"<figure class='natural'>{image}<figcaption>{caption}</figcaption></figure><br>"
 
 
 def _key(record: DemoRecord) -> str:
