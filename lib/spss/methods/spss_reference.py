@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spss.contrast import bidirectional_contrast
+from spss.contrast.dense import dense_bidirectional_contrast
 from spss.methods.batch import Batch
 from spss.methods.losses import one_hot, soft_cross_entropy, soft_dice_loss
 from spss.methods.method import Method, StepContext, StepLosses
@@ -50,6 +51,9 @@ class SpssReferenceConfig(RefinedConfig):
     noise: float = field(default=0.1, metadata={"help": "sd of the views' noise; SPSS: 0.1"})
     selection: bool = field(default=True, metadata={"help": "SU; off: all voxels are consistent"})
     contrast: bool = field(default=True, metadata={"help": "SC"})
+    dense_contrast: bool = field(
+        default=False, metadata={"help": "SC in its published N x N form, to measure its cost"}
+    )
 
 
 class _Views(NamedTuple):
@@ -193,7 +197,8 @@ class SpssReference(Method):
         _, second = context.embed(views.second)
         grid = first.shape[2:]
         probabilities, embedding = pool
-        return bidirectional_contrast(
+        dense = self.config.dense_contrast
+        return (dense_bidirectional_contrast if dense else bidirectional_contrast)(
             first,
             second,
             embedding,

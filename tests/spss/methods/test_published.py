@@ -142,3 +142,8 @@ def test_unlabelled_volumes_alone_are_no_error() -> None:
         batch = four_volumes().select(torch.tensor([False, False, True, True]))
         loss = method.training_step(batch, context_for(method, 0.5))["loss"]
         assert torch.isfinite(loss)
+
+
+def test_dense_contrast_costs_more_and_learns_the_same() -> None:
+    ours, dense = reference(**FIXED), reference(**FIXED, dense_contrast=True)
+    assert step_loss(ours) == pytest.approx(step_loss(dense), rel=1e-4)
