@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -18,22 +17,20 @@ from spss_app.dicomweb.pacs import SEGMENTABLE, FoundSeries, Pacs, PacsError
 LIST_SECONDS = 10.0
 """How old the list of series may be. MONAI Label's own cache keeps it for two hours."""
 
-_FILTER = "MONAI_LABEL_DICOMWEB_SEARCH_FILTER"
 _logger = logging.getLogger(__name__)
 
 
 def search_filters(modalities: Sequence[str] = SEGMENTABLE) -> list[dict[str, str]]:
     """The QIDO-RS filters for images: the user's own, else one for each modality.
 
-    MONAI Label's default is CT alone, so that a user with MR data sees an empty server; only a
-    filter that somebody set counts here.
+    MONAI Label's default is CT alone, so that a user with MR data sees an empty server. It cannot
+    be told from a user's ``{"Modality": "CT"}``, since the server exports all its settings, so
+    both mean "not set"; ``{"00080060": "CT"}`` asks for CT alone.
     """
-    filters = {
-        key: str(value) for key, value in settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER.items()
-    }
-    is_set = _FILTER in os.environ or filters != {"Modality": "CT"}
-    own = filters if is_set else {}
-    if "Modality" in own:
+    own = {key: str(value) for key, value in settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER.items()}
+    if own == {"Modality": "CT"}:
+        own = {}
+    if own.keys() & {"Modality", "00080060"}:
         return [own]
     return [{**own, "Modality": modality} for modality in modalities]
 

@@ -15,7 +15,7 @@ from spss_app.datastore.names import FINAL
 from spss_app.dicomweb import datastore as module
 from spss_app.dicomweb.datastore import DicomwebDatastore
 from spss_app.dicomweb.image_list import search_filters
-from spss_app.dicomweb.pacs import Pacs
+from spss_app.dicomweb.pacs import SEGMENTABLE, Pacs
 from spss_app.dicomweb.segmentation_reader import read_segmentation
 from spss_app.dicomweb.segmentation_writer import write_segmentation
 from spss_app.dicomweb.series import Series, stack
@@ -101,14 +101,21 @@ def test_mr_ct_and_pet_are_found_without_a_search_filter(orthanc: Orthanc, serve
     assert server.store.list_images() == sorted(uids)
 
 
-def test_a_filter_that_the_user_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "MONAI_LABEL_DICOMWEB_SEARCH_FILTER"
-    monkeypatch.setattr(f"spss_app.dicomweb.image_list.settings.{name}", {"PatientID": "P7"})
-    assert {"PatientID": "P7", "Modality": "MR"} in search_filters()
-    monkeypatch.setattr(f"spss_app.dicomweb.image_list.settings.{name}", {"Modality": "CT"})
-    assert {"Modality": "MR"} in search_filters()
-    monkeypatch.setenv(name, '{"Modality": "CT"}')
-    assert search_filters() == [{"Modality": "CT"}]
+@pytest.mark.parametrize(
+    ("setting", "filters"),
+    [
+        ({"Modality": "MR"}, [{"Modality": "MR"}]),
+        ({"00080060": "CT"}, [{"00080060": "CT"}]),
+        ({"PatientID": "P7"}, [{"PatientID": "P7", "Modality": m} for m in SEGMENTABLE]),
+        ({"Modality": "CT"}, [{"Modality": m} for m in SEGMENTABLE]),  # MONAI Label's default
+    ],
+)
+def test_a_filter_that_the_user_set_is_kept(
+    monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], filters: list[dict[str, str]]
+) -> None:
+    name = "spss_app.dicomweb.image_list.settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER"
+    monkeypatch.setattr(name, setting)
+    assert search_filters() == filters
 
 
 def test_a_series_is_fetched_when_it_is_asked_for_and_on_its_own_grid(
