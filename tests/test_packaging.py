@@ -26,25 +26,20 @@ def config() -> configparser.ConfigParser:
     return parser
 
 
-def source_files() -> Iterator[tuple[str, Path]]:
-    """Package name and path of every file that belongs to a package."""
+def source_files() -> Iterator[tuple[Path, Path]]:
+    """Where each file of the project is installed, and where it lies in the tree."""
     for package, folder in FOLDERS.items():
         for path in sorted((ROOT / folder).rglob("*")):
             inside = path.relative_to(ROOT / folder)
             written = package == "spss_app" and inside.parts[0] in WRITTEN_BY_A_SERVER
             if path.is_file() and "__pycache__" not in inside.parts and not written:
-                yield ".".join((package, *inside.parent.parts)), path
+                yield Path(package) / inside, path
 
 
 def test_the_package_list_is_the_tree(config: configparser.ConfigParser) -> None:
     listed = config["options"]["packages"].split()
-    with_code = {package for package, path in source_files() if path.suffix == ".py"}
-    assert sorted(listed) == sorted(with_code)
-
-
-def test_every_package_has_an_init_so_that_linters_and_wheels_agree() -> None:
-    without = {path.parent for _, path in source_files() if path.suffix == ".py"}
-    assert [folder for folder in sorted(without) if not (folder / "__init__.py").is_file()] == []
+    inits = [installed for installed, _ in source_files() if installed.name == "__init__.py"]
+    assert sorted(listed) == sorted(".".join(init.parent.parts) for init in inits)
 
 
 def test_commands_from_outside_the_library_have_what_the_console_command_calls(
@@ -78,5 +73,5 @@ def test_the_wheel_holds_every_file_and_the_app_where_monailabel_looks(tmp_path:
         names = set(archive.namelist())
     site_folder = SITE_FOLDER.format(version=wheel.name.split("-")[1])
     assert f"{site_folder}main.py" in names
-    for package, path in source_files():
-        assert f"{package.replace('.', '/')}/{path.name}" in names, path
+    missing = [path for installed, path in source_files() if installed.as_posix() not in names]
+    assert missing == []
