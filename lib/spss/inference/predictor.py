@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.inference.prediction import Prediction
 from spss.inference.slabs import Slab, plan_slabs, to_stored_slab
-from spss.inference.window import noisy_mean, whole_or_window
+from spss.inference.window import noisy_mean, whole_or_window, window_step
 from spss.networks import Segmenter
 from spss.training.acceleration import Acceleration
 from spss.training.memory import SHARE, free_memory_gb
@@ -104,8 +104,9 @@ class Predictor:
         return plan_slabs(
             planned,  # type: ignore[arg-type]
             stored,  # type: ignore[arg-type]
-            halo=[size // 2 for size in self.config.plan.patch_size],
-            multiple=self.config.plan.architecture.total_stride,
+            # a patch of margin, and cuts where windows begin: slabs then see the whole's windows
+            halo=self.config.plan.patch_size,
+            multiple=[window_step(size) for size in self.config.plan.patch_size],
             bytes_per_voxel=4 * 3 * maps,
             memory_bytes=free * 1e9,
         )

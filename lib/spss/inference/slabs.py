@@ -44,8 +44,7 @@ def plan_slabs(
         planned: shape at the planned spacing.
         stored: shape of the image in canonical orientation.
         halo: planned voxels of context on each side of a slab.
-        multiple: a cut lies at a multiple of the network's stride, so that slabs see the same
-            sampling as the whole.
+        multiple: what is read starts at a multiple of this.
         bytes_per_voxel: of all maps of a voxel.
         memory_bytes: for one slab.
     """

@@ -64,6 +64,11 @@ def whole_or_window(
     return result[0].numpy()
 
 
+def window_step(edge: int) -> int:
+    """Distance between neighbouring windows along an axis, as the sliding window lays them."""
+    return max(1, int(edge * (1 - OVERLAP)))
+
+
 def noisy_mean(
     network: Callable[[Tensor], Tensor], noise: float, passes: int, generator: torch.Generator
 ) -> Callable[[Tensor], Tensor]:

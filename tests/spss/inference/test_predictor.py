@@ -1,0 +1,154 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from spss.errors import InputError, NotReadyError
+from spss.inference import Predictor
+from spss.inference.predictor import normalised_entropy
+from spss.inference.slabs import plan_slabs
+from spss.volumes import Volume
+
+
+def _volume(shape=(16, 14, 18), affine=None, seed=0):
+    data = np.random.default_rng(seed).normal(100, 30, shape).astype(np.float32)
+    return Volume(data, np.eye(4) if affine is None else affine, "x")
+
+
+def test_a_prediction_lies_on_the_grid_of_its_image(make_model):
+    predictor = Predictor.load(make_model(), device="cpu")
+    volume = _volume((17, 9, 23), np.diag([1.3, 2.1, 0.8, 1.0]))
+    found = predictor.predict(volume, uncertainty=True, probabilities=True)
+    assert found.classes.shape == volume.shape
+    assert found.classes.dtype == np.uint8
+    assert found.probabilities.shape == (3, *volume.shape)
+    assert np.allclose(found.probabilities.sum(0), 1, atol=1e-3)
+    assert np.array_equal(found.probabilities.argmax(0), found.classes)
+    assert found.uncertainty.dtype == np.float32
+    assert 0 <= found.uncertainty.min() < found.uncertainty.max() <= 1
+
+
+def test_only_what_was_asked_for_is_computed(make_model):
+    found = Predictor.load(make_model(), device="cpu").predict(_volume())
+    assert found.probabilities is None
+    assert found.uncertainty is None
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_orientation_of_the_file_does_not_change_the_answer(make_model, order):
+    predictor = Predictor.load(make_model(), device="cpu")
+    volume = _volume()
+    straight = predictor.predict(volume).classes
+    turning = np.eye(4)[:, [*order, 3]]
+    shift = np.eye(4)
+    shift[:3, :3] = np.diag([-1, 1, -1])
+    shift[0, 3], shift[2, 3] = volume.shape[order[0]] - 1, volume.shape[order[2]] - 1
+    turned = Volume(
+        np.transpose(volume.data, order)[::-1, :, ::-1], volume.affine @ turning @ shift, "t"
+    )
+    found = predictor.predict(turned).classes
+    assert np.array_equal(np.transpose(found[::-1, :, ::-1], np.argsort(order)), straight)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.5, 0.8, 2.0)])
+def test_slabs_give_the_same_answer_as_the_whole(make_model, spacing, monkeypatch):
+    from spss.inference import window
+
+    monkeypatch.setattr(window, "WHOLE_PATCHES", 0)  # windows in both, or context would differ
+    folder = make_model(patch=(8, 8, 8), spacing=spacing)
+    volume = _volume((40, 8, 8))
+    whole = Predictor.load(folder, device="cpu", memory_gb=1.0).predict(volume, probabilities=True)
+    tight = Predictor.load(folder, device="cpu", memory_gb=3e-5)
+    assert len(tight._slabs((40, 8, 8), (40, 8, 8), False)) > 3
+    parts = tight.predict(volume, probabilities=True)
+    assert np.array_equal(parts.classes, whole.classes)
+    assert np.allclose(parts.probabilities, whole.probabilities, atol=1e-4)
+
+
+def test_slabs_cover_every_stored_slice_once():
+    slabs = plan_slabs(
+        (30, 10, 10), (45, 9, 9), halo=(4, 4, 4), multiple=(4, 4, 4), bytes_per_voxel=12,
+        memory_bytes=12 * 81 * 7,
+    )  # fmt: skip
+    covered = np.concatenate([np.arange(45)[slab.write[0]] for slab in slabs])
+    assert np.array_equal(covered, np.arange(45))
+    for slab in slabs:
+        assert slab.read[0].start % 4 == 0
+        read = slab.read[0].stop - slab.read[0].start
+        assert slab.positions[0].min() >= 0
+        assert slab.positions[0].max() <= read - 1
+
+
+def test_a_class_without_an_output_is_never_predicted(make_model):
+    folder = make_model(classes=(0, 2))
+    found = Predictor.load(folder, device="cpu").predict(_volume(), probabilities=True)
+    assert set(np.unique(found.classes)) == {0, 2}
+    assert (found.probabilities[1] == 0).all()
+
+
+def test_predicting_twice_gives_the_same_maps(make_model):
+    predictor = Predictor.load(make_model(), device="cpu")
+    first, second = (predictor.predict(_volume(), uncertainty=True) for _ in range(2))
+    assert np.array_equal(first.uncertainty, second.uncertainty)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (1, 1, 2), (40, 30, 1), (60, 9, 9)])
+def test_any_size_can_be_predicted(make_model, shape):
+    found = Predictor.load(make_model(), device="cpu").predict(_volume(shape), uncertainty=True)
+    assert found.classes.shape == found.uncertainty.shape == shape
+
+
+def test_a_constant_image_is_refused(make_model):
+    with pytest.raises(InputError, match="constant"):
+        Predictor.load(make_model(), device="cpu").predict(
+            Volume(np.full((5, 5, 5), 3, np.float32), np.eye(4), "flat")
+        )
+
+
+def test_entropy_is_one_where_nothing_is_known():
+    assert normalised_entropy(np.full((4, 2), 0.25, np.float32)) == pytest.approx(1)
+    assert normalised_entropy(np.eye(4, dtype=np.float32)) == pytest.approx(0, abs=1e-5)
+    assert normalised_entropy(np.ones((1, 3), np.float32)).tolist() == [0, 0, 0]
+
+
+def test_no_model_yet_is_not_an_input_error(tmp_path):
+    with pytest.raises(NotReadyError, match="train one"):
+        Predictor.load(tmp_path, device="cpu")
+
+
+def test_a_damaged_model_is_named(make_model):
+    folder = make_model()
+    (folder / "model.pt").write_bytes((folder / "model.pt").read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"model\.pt cannot be read"):
+        Predictor.load(folder, device="cpu")
+
+
+def test_a_model_that_carries_code_is_not_run(make_model, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "run"), "w"))
+
+    folder = make_model()
+    torch.save({"format": 1, "config": Evil(), "weights": {}}, folder / "model.pt")
+    with pytest.raises(InputError, match="cannot be read"):
+        Predictor.load(folder, device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "unknown", "shape", "nan"])
+def test_weights_that_do_not_fit_are_named(make_model, damage):
+    folder = make_model()
+    content = torch.load(folder / "model.pt", weights_only=True)
+    name = next(iter(content["weights"]))
+    weight = content["weights"].pop(name)
+    if damage == "unknown":
+        content["weights"] |= {name: weight, "extra": torch.zeros(2)}
+        name = "extra"
+    elif damage == "shape":
+        content["weights"][name] = weight[:1]
+    elif damage == "nan":
+        content["weights"][name] = weight * float("nan")
+    torch.save(content, folder / "model.pt")
+    with pytest.raises(InputError, match=name):
+        Predictor.load(folder, device="cpu")
