@@ -49,9 +49,9 @@ class MeanTeacher(Method):
     needs_unlabelled = True
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
-        """Unlabelled volumes cost time only once their term counts."""
+        """Unlabelled volumes cost time only once their term counts; half as many are enough."""
         started = fraction >= self.config.ramp_start
-        return batch_size, batch_size if started else 0
+        return batch_size, (batch_size + 1) // 2 if started else 0
 
     def training_step(self, batch: Batch, context: StepContext) -> StepLosses:
         """See `Method.training_step`."""

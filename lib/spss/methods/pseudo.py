@@ -19,8 +19,12 @@ class PseudoConfig:
         default=1.0,
         metadata={"help": "voxel weight = reliability ** power; 0 trusts every voxel alike"},
     )
+    distance_decay: float = field(
+        default=0.8,
+        metadata={"help": "trust lost per slice from a drawn plane; 0.8 in PLN and SPSS, 1 = none"},
+    )
     truth_weight: float = field(
-        default=1.0, metadata={"help": "weight of an annotated voxel; propagated ones have ≤ 1"}
+        default=4.0, metadata={"help": "weight of an annotated voxel; propagated ones have ≤ 1"}
     )
     dice_weight: float = field(
         default=1.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
@@ -31,7 +35,9 @@ class Pseudo(Method):
     """Soft propagated labels, each voxel weighted by the reliability of the propagation.
 
     L = sum(w · CE(p, q)) / sum(w) + Dice_w(p, q), with q the propagated probabilities (the truth on
-    annotated voxels) and w = reliability ** power (truth_weight on annotated voxels).
+    annotated voxels) and w = reliability ** power · decay ** d, d slices from the nearest drawn
+    plane (truth_weight on annotated voxels). Errors of propagation add up from slice to slice in
+    one direction, so far slices do not only err more, they all err alike.
     """
 
     name = "pseudo"
@@ -55,5 +61,7 @@ def pseudo_label_loss(logits: Tensor, batch: Batch, config: PseudoConfig) -> Ten
         config: see `PseudoConfig`.
     """
     weight = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0)
+    # capped: without a label the distance is infinite, and the reliability 0
+    weight = weight * config.distance_decay ** batch.distance.clamp(max=1e4)
     weight = weight.masked_fill(batch.annotated, config.truth_weight)
     return segmentation_loss(logits, batch.pseudo_label, weight, dice_weight=config.dice_weight)

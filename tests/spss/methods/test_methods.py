@@ -78,7 +78,7 @@ def test_masked_looks_at_annotated_voxels_only():
 def test_pseudo_trusts_a_voxel_as_far_as_it_is_reliable():
     batch = _batch(labelled=(True,))
     logits = torch.zeros(1, 3, *SHAPE, requires_grad=True)
-    config = PseudoConfig(dice_weight=0.0)
+    config = PseudoConfig(dice_weight=0.0, truth_weight=1.0)
     pseudo_label_loss(logits, batch, config).backward()
     pull = (batch.pseudo_label - 1 / 3) * batch.reliability / batch.reliability.sum()
     assert torch.allclose(logits.grad, -pull, atol=1e-6)
@@ -151,3 +151,16 @@ def test_a_batch_can_be_cut_down_to_some_of_its_volumes():
     assert part.names == ("v1",)
     assert part.image.shape[0] == part.truth.shape[0] == len(part) == 1
     assert not part.labelled.any()
+
+
+def test_trust_in_a_propagated_voxel_fades_with_the_distance_from_the_drawn_plane():
+    near, far = _batch(labelled=(True,)), _batch(labelled=(True,))
+    far = replace(far, distance=torch.full_like(far.distance, 3.0))
+    config = PseudoConfig(dice_weight=0.0, truth_weight=1.0, distance_decay=0.5)
+    pulls = []
+    for batch in (near, far):
+        logits = torch.zeros(1, 3, *SHAPE, requires_grad=True)
+        pseudo_label_loss(logits, batch, config).backward()
+        propagated = logits.grad.abs().sum(1)[~batch.annotated].mean()
+        pulls.append(propagated / logits.grad.abs().sum(1)[batch.annotated].mean())
+    assert pulls[1] / pulls[0] == pytest.approx(0.5**3, rel=0.02)
