@@ -14,6 +14,7 @@ from typing import Any
 from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMWebDatastore
 from monailabel.datastore.local import DataModel, ImageLabelModel
+from monailabel.interfaces.exception import ImageNotFoundException
 
 from spss.annotation import BACKGROUND, Plane, folder_name
 from spss.annotation.durable import write_durably
@@ -21,10 +22,11 @@ from spss.errors import InputError
 from spss.volumes import read_grid, read_label, write_label
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.names import FINAL, IMAGE_ENDINGS
+from spss_app.dicomweb.errors import PacsAwayError, PacsError, SeriesError
 from spss_app.dicomweb.exchange import Incoming, SegmentationExchange
 from spss_app.dicomweb.image_cache import ImageCache
 from spss_app.dicomweb.image_list import ImageList, search_filters
-from spss_app.dicomweb.pacs import Pacs, PacsAwayError, PacsError
+from spss_app.dicomweb.pacs import Pacs
 from spss_app.http_errors import answers_http
 
 SYNCHRONISE_SECONDS = 1.0
@@ -110,8 +112,11 @@ class DicomwebDatastore(GuardedDatastore):
         return super().object_of(image_id)
 
     def get_image_uri(self, image_id: str) -> str:
-        """Path of the series as a NIfTI file."""
-        self.object_of(image_id)
+        """Path of the series as a NIfTI file; empty for an unknown one, as MONAI Label has it."""
+        try:
+            self.object_of(image_id)
+        except ImageNotFoundException:
+            return ""
         return str(super().get_image_uri(image_id))
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
@@ -171,7 +176,9 @@ class DicomwebDatastore(GuardedDatastore):
             self.found.away = str(error)
             raise
         except PacsError as error:  # this series alone: the others can be annotated
-            raise InputError(str(error)) from error
+            raise SeriesError(str(error)) from error
+        except InputError as error:
+            raise SeriesError(str(error)) from error
         found = self.found.series().get(image_id)
         name = f"{image_id}.nii.gz"
         info = {**(found.info if found else {}), "ts": int(time.time()), "name": name}

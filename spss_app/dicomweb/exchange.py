@@ -14,9 +14,10 @@ from pydicom.dataset import Dataset
 from spss.annotation import Plane
 from spss.errors import InputError
 from spss.types import ClassMap
+from spss_app.dicomweb.errors import PacsError
 from spss_app.dicomweb.image_cache import ImageCache
 from spss_app.dicomweb.outbox import Outbox
-from spss_app.dicomweb.pacs import FoundSeries, Pacs, PacsError
+from spss_app.dicomweb.pacs import FoundSeries, Pacs
 from spss_app.dicomweb.register import Known, Register
 from spss_app.dicomweb.segmentation_reader import (
     SegmentationLabel,

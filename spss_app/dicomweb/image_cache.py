@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from spss.annotation.durable import write_durably
 from spss.errors import InputError
-from spss_app.dicomweb.pacs import Pacs, PacsError
+from spss_app.dicomweb.errors import PacsError
+from spss_app.dicomweb.pacs import Pacs
 from spss_app.dicomweb.series import Series, read_series
 from spss_app.dicomweb.volume_file import write_volume
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from monailabel.config import settings
 
+from spss_app.dicomweb.errors import PacsError
 from spss_app.dicomweb.image_cache import ImageCache
-from spss_app.dicomweb.pacs import SEGMENTABLE, FoundSeries, Pacs, PacsError
+from spss_app.dicomweb.pacs import SEGMENTABLE, FoundSeries, Pacs
 
 LIST_SECONDS = 10.0
 """How old the list of series may be. MONAI Label's own cache keeps it for two hours."""

@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from spss.annotation.durable import write_durably
-from spss_app.dicomweb.pacs import Pacs, PacsError
+from spss_app.dicomweb.errors import PacsError
+from spss_app.dicomweb.pacs import Pacs
 
 
 class Outbox:

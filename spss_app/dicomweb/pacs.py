@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from requests.adapters import HTTPAdapter
 
-from spss.errors import NotReadyError
+from spss_app.dicomweb.errors import PacsAwayError, PacsError
 
 SEGMENTABLE = ("CT", "MR", "PT", "NM", "US")
 """Modalities asked for when the user names none: those whose series can be a stack of grey
@@ -30,14 +30,6 @@ AWAY_SECONDS = 5.0
 
 _PAGE = 500
 _Answer = TypeVar("_Answer")
-
-
-class PacsError(NotReadyError):
-    """The DICOMweb server did not do what it was asked; trying later may help."""
-
-
-class PacsAwayError(PacsError):
-    """The DICOMweb server cannot be reached at all, or does not answer in time."""
 
 
 @dataclass(frozen=True)

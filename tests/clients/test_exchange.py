@@ -11,9 +11,10 @@ from pydicom.uid import generate_uid
 
 from spss.annotation import Plane
 from spss.errors import InputError
+from spss_app.dicomweb.errors import PacsError
 from spss_app.dicomweb.exchange import Incoming, SegmentationExchange
 from spss_app.dicomweb.image_cache import ImageCache
-from spss_app.dicomweb.pacs import AWAY_SECONDS, Pacs, PacsError
+from spss_app.dicomweb.pacs import AWAY_SECONDS, Pacs
 from spss_app.dicomweb.segmentation_writer import write_segmentation
 from spss_app.dicomweb.series import Series, stack
 from spss_apps.clients.dicom_series import make_series
