@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import os
 import pkgutil
 import sys
 import warnings
@@ -27,6 +28,7 @@ from spss.errors import InputError, NotReadyError
 GROUP = "spss.commands"
 USER_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     An ``InputError`` or ``NotReadyError`` is printed as one line on stderr, exit status 2.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough; nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _dispatch(arguments: list[str]) -> int:
     if not sys.warnoptions:
         # Deprecations inside MONAI and torch tell their authors something, not our users.
         warnings.simplefilter("ignore", FutureWarning)

@@ -84,3 +84,10 @@ def test_a_command_whose_package_is_absent_is_said_in_the_overview(
     monkeypatch.setattr(main_module, "command_modules", lambda: {"x": "absent_package.x"})
     assert main([]) == 0
     assert "not installed completely" in capsys.readouterr().out
+
+
+def test_a_reader_that_stops_early_sees_no_traceback() -> None:
+    code = "import sys; from spss.cli.main import main; sys.exit(main(['--help']))"
+    command = f'{sys.executable} -u -c "{code}" | true'
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in run.stderr
