@@ -14,11 +14,11 @@ This file depends on nothing but Python's standard library and Slicer, so that i
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
 import tempfile
+import typing
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -112,8 +112,7 @@ class Server:
             raise ServerError(msg) from error
 
 
-@dataclasses.dataclass(frozen=True)
-class NextPlane:
+class NextPlane(typing.NamedTuple):
     """The server's suggestion.
 
     Attributes:

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+from collections.abc import Iterator
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from spss_apps.clients.orthanc import free_port
+
+SOURCE = Path(__file__).parents[2] / "apps" / "slicer" / "SPSSNextPlane.py"
+SAMPLE = {
+    "id": "case 7",
+    "name": "case 7.nii.gz",
+    "PatientID": "case 7 \u2192 axial 57",
+    "path": "/nowhere/case 7.nii.gz",
+    "suggestion": {
+        "axis": 2,
+        "index": 57,
+        "name": "axial",
+        "point_ras_mm": [1.5, -2.0, 30.25],
+        "normal_ras": [0.0, 0.0, 1.0],
+        "reason": "no plane is drawn near it",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    """Loaded from its file, as Slicer does, with nothing of Slicer there."""
+    spec = importlib.util.spec_from_file_location("SPSSNextPlane", SOURCE)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+class Recorder:
+    """A server that answers what it is told and keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.status, self.answer = 200, b"{}"
+        self.requests: list[tuple[str, str, Any, bytes]] = []
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                recorder.requests.append((self.command, self.path, self.headers, body))
+                self.send_response(recorder.status)
+                self.send_header("Content-Length", str(len(recorder.answer)))
+                self.end_headers()
+                self.wfile.write(recorder.answer)
+
+            do_GET = do_POST = do_PUT = handle_any  # noqa: N815
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.http.serve_forever)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def stop(self) -> None:
+        self.http.shutdown()
+        self.thread.join()
+        self.http.server_close()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    yield server
+    server.stop()
+
+
+def test_it_asks_for_the_next_plane_and_reads_the_suggestion(
+    module: ModuleType, recorder: Recorder
+) -> None:
+    recorder.answer = json.dumps(SAMPLE).encode()
+    plane = module.Server(recorder.url, "anna").next_plane()
+    method, path, _, body = recorder.requests[0]
+    assert (method, path) == ("POST", "/activelearning/self_paced")
+    assert json.loads(body) == {"client_id": "anna"}
+    assert (plane.image_id, plane.axis, plane.index) == ("case 7", 2, 57)
+    assert plane.point_ras == (1.5, -2.0, 30.25)
+    assert plane.display_name == "case 7 \u2192 axial 57"
+    assert plane.text == "axial plane 57: no plane is drawn near it"
+
+
+def test_the_volume_is_downloaded_unless_the_servers_file_can_be_read_here(
+    module: ModuleType, recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.answer = b"voxels"
+    plane = module.NextPlane.from_sample(SAMPLE)
+    file = module.Server(recorder.url).download_image(plane, str(tmp_path))
+    assert Path(file) == tmp_path / "case 7.nii.gz"
+    assert Path(file).read_bytes() == b"voxels"
+    assert recorder.requests[0][1] == "/datastore/image?image=case+7"
+    here = module.NextPlane.from_sample({**SAMPLE, "path": file})
+    assert module.Server(recorder.url).download_image(here, "/") == file
+    assert len(recorder.requests) == 1
+
+
+def test_a_name_with_folders_in_it_stays_in_the_folder(
+    module: ModuleType, recorder: Recorder, tmp_path: Path
+) -> None:
+    plane = module.NextPlane.from_sample({**SAMPLE, "name": "../../evil.nii.gz"})
+    file = module.Server(recorder.url).download_image(plane, str(tmp_path))
+    assert Path(file) == tmp_path / "evil.nii.gz"
+
+
+def test_a_submit_names_the_plane_and_the_segments(
+    module: ModuleType, recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.answer = json.dumps({"understood": "1 axial plane, 57"}).encode()
+    label = tmp_path / "label.nii.gz"
+    label.write_bytes(b"\x00\xff\r\n--not a boundary")
+    plane = module.NextPlane.from_sample(SAMPLE)
+    segments = module.exported_segments(["background", "anterior", "posterior"])
+    said = module.Server(recorder.url, "anna", token="secret").submit(plane, str(label), segments)
+    assert said == "1 axial plane, 57"
+    method, path, headers, body = recorder.requests[0]
+    assert (method, path) == ("PUT", "/datastore/label?image=case+7")
+    assert headers["Authorization"] == "Bearer secret"
+    head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
+    parts = BytesParser().parsebytes(head + body).get_payload()
+    assert json.loads(parts[0].get_payload(decode=True)) == {
+        "label_info": [{"name": "anterior", "idx": 1}, {"name": "posterior", "idx": 2}],
+        "annotated_planes": [{"axis": 2, "index": 57}],
+        "client_id": "anna",
+    }
+    assert parts[1].get_filename() == "label.nii.gz"
+    assert parts[1].get_payload(decode=True) == label.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "words"),
+    [
+        (422, b'{"detail": "There is no structure \'liver\' in this task."}', "no structure"),
+        (500, b"Internal Server Error", "HTTP 500: Internal Server Error"),
+        (200, b"{}", "no image left"),
+        (200, b'{"id": "case 7"}', "suggests no plane"),
+    ],
+)
+def test_what_the_server_says_is_shown_as_one_sentence(
+    module: ModuleType, recorder: Recorder, status: int, answer: bytes, words: str
+) -> None:
+    recorder.status, recorder.answer = status, answer
+    with pytest.raises(module.ServerError, match=words):
+        module.Server(recorder.url).next_plane()
+
+
+def test_a_server_that_is_away_is_said_to_be_away(module: ModuleType) -> None:
+    with pytest.raises(module.ServerError, match="your drawing is still here"):
+        module.Server(f"http://127.0.0.1:{free_port()}").next_plane()
+
+
+def test_oblique_planes_are_told_from_straight_ones(module: ModuleType) -> None:
+    assert module.rotation_angle((0.0, 0.0, -1.0)) == pytest.approx(0)
+    assert module.rotation_angle((0.0, 0.18738, 0.98229)) == pytest.approx(10.8, abs=0.1)
