@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
 
 EPSILON = 1e-5
 """Smoothing of the Dice ratio, as in nnU-Net's memory-efficient soft Dice."""
@@ -35,7 +36,7 @@ def segmentation_loss(
 def soft_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Sum over voxels of w · (-sum_c t_c log p_c), divided by the sum of w; 0 where all w are 0."""
     per_voxel = -(target * F.log_softmax(logits, dim=1)).sum(dim=1)
-    return (weight * per_voxel).sum() / weight.sum().clamp_min(EPSILON)
+    return total((weight * per_voxel).sum()) / total(weight.sum()).clamp_min(EPSILON)
 
 
 def soft_dice_loss(probabilities: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -51,9 +52,22 @@ def soft_dice_loss(probabilities: Tensor, target: Tensor, weight: Tensor) -> Ten
     foreground, wanted = probabilities[:, 1:], target[:, 1:]
     if foreground.shape[1] == 0:
         return probabilities.sum() * 0.0
-    overlap = (weight * foreground * wanted).sum(dims)
-    total = (weight * (foreground.square() + wanted.square())).sum(dims)
-    return (1 - (2 * overlap + EPSILON) / (total + EPSILON)).mean()
+    overlap = total((weight * foreground * wanted).sum(dims))
+    both = total((weight * (foreground.square() + wanted.square())).sum(dims))
+    return (1 - (2 * overlap + EPSILON) / (both + EPSILON)).mean()
+
+
+def total(part: Tensor) -> Tensor:
+    """Sum over the processes that train together, with gradient; alone, the part itself.
+
+    Ratios of such sums, averaged over the processes' gradients, are exactly the loss of the one
+    batch that all patches together make.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return part
+    if torch.distributed.get_world_size() == 1:
+        return part
+    return all_reduce(part)
 
 
 def one_hot(classes: Tensor, class_count: int) -> Tensor:

@@ -49,8 +49,8 @@ class StepContext:
     """What a method may use during one step.
 
     Attributes:
-        student: the network that is trained (may be wrapped for several processes). Prefer
-            ``predict`` / ``embed``, which add mixed precision and return float32.
+        student: the network that is trained. Prefer ``predict`` / ``embed``, which add mixed
+            precision and return float32.
         teacher: exponential moving average of the student, parameters and normalisation buffers.
         fraction: share of the training done, 0…1, by iterations or minutes as asked for. Schedules
             depend on this, not on the iteration, so that they fit any budget.

@@ -23,8 +23,7 @@ class AugmentationConfig:
     Attributes:
         spatial: share of patches that are turned, scaled and bent.
         scale: largest relative change of size.
-        elastic_voxels: standard deviation of the control points' displacement, in voxels of the
-            finest planned spacing.
+        elastic_voxels: deviation of the control points, in voxels of the finest spacing.
         elastic_points: control points along each axis of the patch.
         shift: largest random shift as a share of the patch, where the volume fits the patch.
         noise: largest standard deviation of Gaussian noise, in deviations of the image.
@@ -146,14 +145,26 @@ def random_bend(
     return smooth[0].movedim(0, -1)
 
 
-def sample(maps: Tensor, placement: Placement, *, nearest: bool = False) -> Tensor:
+def sample(
+    maps: Tensor,
+    placement: Placement,
+    *,
+    nearest: bool = False,
+    box_of: tuple[int, int, int] | None = None,
+) -> Tensor:
     """Values of ``(K, X, Y, Z)`` maps at the placement's positions; outside, the nearest inside.
 
     Only the box of the volume that the positions touch is looked at.
+
+    Args:
+        maps: of the whole volume, or of the placement's window in it.
+        placement: where to look.
+        nearest: for class indices; else linear.
+        box_of: shape of the volume if ``maps`` is only the window.
     """
-    box, grid = placement.window(maps.shape[1:])
+    box, grid = placement.window(box_of or maps.shape[1:])
     return F.grid_sample(
-        maps[box].to(grid.device, torch.float32)[None],
+        (maps if box_of else maps[box]).to(grid.device, torch.float32)[None],
         grid,
         mode="nearest" if nearest else "bilinear",
         padding_mode="border",
@@ -167,7 +178,7 @@ def change_intensity(
     """Random contrast, brightness, gamma, blur and noise of one ``(X, Y, Z)`` normalised patch.
 
     Args:
-        image: mean near 0, deviation near 1.
+        image: normalised.
         config: ranges.
         generator: decisions, on the CPU.
         noise: on the image's device.
@@ -195,7 +206,7 @@ def _gamma(image: Tensor, exponent: float) -> Tensor:
 
 
 def _blur(image: Tensor, deviation: float) -> Tensor:
-    """Separable Gaussian, three to five taps."""
+    """Separable Gaussian."""
     radius = max(1, math.ceil(2 * deviation))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=image.device)
     kernel = torch.exp(-0.5 * (offsets / max(deviation, 1e-3)).square())
@@ -221,7 +232,7 @@ def _rotation(axis: int, radians: float) -> Tensor:
 
 
 def _turn(plane: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """One of the eight turns and mirror images of a square, drawn evenly."""
+    """One of a square's eight turns and mirror images, drawn evenly."""
     first, second = plane
     matrix = torch.eye(3)
     for axis in plane:

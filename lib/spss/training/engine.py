@@ -16,6 +16,7 @@ from spss.errors import SpssError
 from spss.methods import Batch, Method, StepContext
 from spss.training.acceleration import Acceleration
 from spss.training.budget import Budget
+from spss.training.distributed import anywhere, average_gradients, of_first
 from spss.training.optimiser import LEARNING_RATE, learning_rate_factor, set_learning_rate
 from spss.training.snapshot import Snapshot
 from spss.training.teacher import update_teacher
@@ -39,7 +40,7 @@ class TrainingState:
     """Everything a step reads or changes; what a checkpoint holds.
 
     Attributes:
-        student: the network that is trained (unwrapped).
+        student: the network that is trained.
         teacher: its moving average.
         method: what a step's loss is.
         optimiser: of the student's and the method's parameters.
@@ -71,8 +72,6 @@ class SparseTrainer(Trainer):
         training: networks, optimiser and method.
         loader: endless batches on the device.
         device: where to train.
-        wrapped: the student as it is called in a step (DistributedDataParallel, compiled); None =
-            the student itself.
         should_stop: asked after each step.
     """
 
@@ -82,7 +81,6 @@ class SparseTrainer(Trainer):
         loader: Iterable[Batch],
         *,
         device: torch.device,
-        wrapped: nn.Module | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         budget = training.budget
@@ -97,7 +95,7 @@ class SparseTrainer(Trainer):
             decollate=False,
         )
         self.training = training
-        self._wrapped = wrapped or training.student
+        self._device = device
         self._autocast = training.acceleration.autocast(device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=training.acceleration.needs_scaler)
         self._snapshot = Snapshot(training.student, training.teacher, training.optimiser)
@@ -105,7 +103,7 @@ class SparseTrainer(Trainer):
         self._round = budget.round
         self._should_stop = should_stop
 
-    def run(self) -> None:
+    def run(self) -> None:  # type: ignore[override]
         """Runs until the budget is spent or somebody stops it."""
         # last of the handlers, so that those of the caller have seen the step when a round ends
         self.add_event_handler(Events.ITERATION_COMPLETED, self._end_step)
@@ -114,13 +112,13 @@ class SparseTrainer(Trainer):
     def _step(self, engine: Any, batch: Batch) -> dict[str, float]:
         del engine
         training = self.training
-        fraction = training.budget.fraction
+        fraction = of_first(training.budget.fraction, self._device)
         set_learning_rate(
             training.optimiser, training.learning_rate * learning_rate_factor(fraction)
         )
         training.student.train()
         context = StepContext(
-            student=self._wrapped,
+            student=training.student,
             teacher=training.teacher,
             fraction=fraction,
             iteration=training.budget.iteration,
@@ -143,13 +141,15 @@ class SparseTrainer(Trainer):
         """One optimiser step; False, with the weights untouched, if a number is not finite."""
         training = self.training
         training.optimiser.zero_grad(set_to_none=True)
-        if not torch.isfinite(loss):
+        if anywhere(not bool(torch.isfinite(loss)), self._device):
             return False
-        if not loss.requires_grad:  # nothing in this batch counts
-            return True
-        self._scaler.scale(loss).backward()
-        self._scaler.unscale_(training.optimiser)
         parameters = [p for group in training.optimiser.param_groups for p in group["params"]]
+        if loss.requires_grad:  # not if nothing in this batch counts
+            self._scaler.scale(loss).backward()
+        average_gradients(parameters)
+        if all(parameter.grad is None for parameter in parameters):
+            return True
+        self._scaler.unscale_(training.optimiser)
         norm = nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
         finite = bool(torch.isfinite(norm))
         if finite or self._scaler.is_enabled():  # the scaler leaves a bad step out by itself
@@ -185,5 +185,5 @@ class SparseTrainer(Trainer):
             self._round = budget.round
             self._snapshot.take()
             self.fire_event(RoundEvents.ROUND_COMPLETED)
-        if budget.is_over or self._should_stop():
+        if anywhere(budget.is_over or self._should_stop(), self._device):
             self.terminate()

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
-from tqdm import tqdm
 
-from spss.errors import InputError
 from spss.methods import find_method
 from spss.training.budget import Budget
-from spss.training.case import PreparedCase, TrainingCase
-from spss.training.checkpoint import read_checkpoint, restore, save_checkpoint
+from spss.training.case import PreparedCase
+from spss.training.checkpoint import restore, save_checkpoint
+from spss.training.distributed import (
+    is_first,
+    of_first,
+)
 from spss.training.engine import SparseTrainer, TrainingState
 from spss.training.handlers import ProgressBar, RoundReport
 from spss.training.loader import BatchLoader
 from spss.training.model_file import ModelConfig, save_model
 from spss.training.optimiser import make_optimiser
-from spss.training.options import TrainingOptions, TrainingResult, pick_device
-from spss.training.prepare import Preparation, prepare_cases
-from spss.training.settings import TrainingSettings, check_same, decide
+from spss.training.options import TrainingOptions, TrainingResult
+from spss.training.patches import PatchCutter
+from spss.training.prepare import Preparation
+from spss.training.settings import TrainingSettings
 from spss.training.teacher import make_teacher
 from spss.training.validation import validation_dice
 
 CHECKPOINT = "checkpoint.pt"
 STOP_FILE = "stop"
+
+_RANK_SEEDS = 100_003
+"""Distance between the noise seeds of processes that train together."""
 
 
 @dataclass
@@ -63,8 +70,19 @@ class Job:
         loader = self._loader(training)
         if self.checkpoint is not None:
             restore(self.checkpoint, training, loader)
+            if not is_first():  # the file holds the first process's noise
+                training.generator.manual_seed(_RANK_SEEDS * idist.get_rank() + budget.iteration)
         stop_file = self.out / STOP_FILE
         stop_file.unlink(missing_ok=True)
+        engine = SparseTrainer(
+            training,
+            loader,
+            device=self.device,
+            should_stop=lambda: should_stop() or stop_file.exists(),
+        )
+        if not is_first():
+            self._iterate(engine)
+            return self._result(training, None)
         report = RoundReport(
             self.out,
             on_progress=on_progress,
@@ -72,24 +90,19 @@ class Job:
             keep=lambda: self._keep(training, loader),
         )
         self._log_start(report, training)
-        if not budget.is_over:
-            self._iterate(training, loader, report, lambda: should_stop() or stop_file.exists())
+        report.attach(engine)
+        self._iterate(engine)
         report.write(event="end", iteration=budget.iteration, finished=budget.is_over)
         report.close()
-        return self._finish(training, loader, report.best_metric)
+        self._save(training, loader, report.best_metric)
+        return self._result(training, report.best_metric)
 
-    def _iterate(
-        self,
-        training: TrainingState,
-        loader: BatchLoader,
-        report: RoundReport,
-        should_stop: Callable[[], bool],
-    ) -> None:
-        engine = SparseTrainer(training, loader, device=self.device, should_stop=should_stop)
-        bar = ProgressBar(show=self.options.show_progress)
-        report.attach(engine)
+    def _iterate(self, engine: SparseTrainer) -> None:
+        if engine.training.budget.is_over:
+            return
+        bar = ProgressBar(show=self.options.show_progress and is_first())
         bar.attach(engine)
-        training.budget.start()
+        engine.training.budget.start()
         try:
             engine.run()
         finally:
@@ -108,7 +121,9 @@ class Job:
                 [*student.parameters(), *method.parameters()], self.options.learning_rate
             ),
             budget=budget,
-            generator=torch.Generator(self.device).manual_seed(self.settings.seed + 2),
+            generator=torch.Generator(self.device).manual_seed(
+                self.settings.seed + 2 + _RANK_SEEDS * idist.get_rank()
+            ),
             acceleration=self.settings.acceleration,
             learning_rate=self.options.learning_rate,
         )
@@ -117,12 +132,13 @@ class Job:
         plan, method, budget = self.settings.plan, training.method, training.budget
         return BatchLoader(
             self.preparation.cases,
-            plan,
-            class_count=len(self.settings.classes),
-            composition=lambda: method.composition(budget.fraction, plan.batch_size),
+            PatchCutter(plan, len(self.settings.classes), self.device, self.options.augmentation),
+            composition=lambda: method.composition(
+                of_first(budget.fraction, self.device), plan.batch_size
+            ),
             seed=self.settings.seed,
-            device=self.device,
-            augmentation=self.options.augmentation,
+            rank=idist.get_rank(),
+            processes=idist.get_world_size(),
         )
 
     def _validate(self, training: TrainingState) -> float | None:
@@ -151,9 +167,9 @@ class Job:
             absent_classes=list(self.settings.absent_classes),
         )
 
-    def _finish(
+    def _save(
         self, training: TrainingState, loader: BatchLoader, best_metric: float | None
-    ) -> TrainingResult:
+    ) -> None:
         budget, settings = training.budget, self.settings
         self._keep(training, loader)
         facts = {
@@ -169,96 +185,19 @@ class Job:
             "absent_classes": list(settings.absent_classes),
             "skipped": self.preparation.skipped,
         }
-        save_model(
-            self.out,
-            ModelConfig(settings.class_names, settings.classes, settings.plan, facts),
-            training.teacher,
-        )
+        config = ModelConfig(settings.class_names, settings.classes, settings.plan, facts)
+        save_model(self.out, config, training.teacher)
+
+    def _result(self, training: TrainingState, best_metric: float | None) -> TrainingResult:
         return TrainingResult(
             folder=self.out,
-            plan=settings.plan,
-            iterations=budget.iteration,
-            seconds=budget.elapsed_seconds,
-            finished=budget.is_over,
+            plan=self.settings.plan,
+            iterations=training.budget.iteration,
+            seconds=training.budget.elapsed_seconds,
+            finished=training.budget.is_over,
             best_metric=best_metric,
             skipped=self.preparation.skipped,
             unpropagated=self.preparation.unpropagated,
-            absent_classes=settings.absent_classes,
+            absent_classes=self.settings.absent_classes,
             refused=training.refused,
         )
-
-
-def prepare_job(
-    cases: Sequence[TrainingCase],
-    class_names: tuple[str, ...],
-    options: TrainingOptions,
-    *,
-    out: Path,
-    validation: Sequence[TrainingCase],
-    resume: bool,
-    say: Callable[[str], None],
-) -> Job:
-    """Plans, reads and propagates.
-
-    Raises:
-        InputError: if nothing can be trained on, or a checkpoint belongs to other data.
-    """
-    device = pick_device(options.device)
-    checkpoint = None
-    if resume and (out / CHECKPOINT).is_file():
-        checkpoint = read_checkpoint(out / CHECKPOINT, device)
-        settings = TrainingSettings.from_json(checkpoint["settings"])
-        check_same(options, settings)
-    else:
-        settings = decide(cases, class_names, options, device, say)
-    prepared = _prepare(cases, settings, options, out, "Preparing")
-    _say_what_became_of(prepared, settings, say)
-    settings_now = settings.with_data(prepared.cases)
-    if checkpoint is not None and settings_now != settings:
-        msg = (
-            "Volumes or annotations changed since the training to resume was started: train anew "
-            "without --resume."
-        )
-        raise InputError(msg)
-    held_out = _prepare(validation, settings, options, out, "Preparing validation")
-    return Job(settings_now, prepared, held_out.cases, options, device, out, checkpoint)
-
-
-def _prepare(
-    cases: Sequence[TrainingCase],
-    settings: TrainingSettings,
-    options: TrainingOptions,
-    out: Path,
-    title: str,
-) -> Preparation:
-    training = title == "Preparing"
-    with tqdm(
-        total=len(cases), desc=title, unit="volume", disable=not (options.show_progress and cases)
-    ) as bar:
-        return prepare_cases(
-            cases,
-            settings.plan,
-            settings.classes,
-            class_count=len(settings.class_names),
-            with_pseudo_label=training and find_method(settings.method).needs_pseudo_label,
-            propagator=options.propagator,
-            cache=options.cache or out / "cache",
-            on_case=lambda name: bar.update(),
-        )
-
-
-def _say_what_became_of(
-    prepared: Preparation, settings: TrainingSettings, say: Callable[[str], None]
-) -> None:
-    labelled = sum(case.is_labelled for case in prepared.cases)
-    say(f"{len(prepared.cases)} volumes, {labelled} of them annotated.")
-    for name, reason in prepared.skipped.items():
-        say(f"Skipped {name}: {reason}")
-    for name, reason in prepared.unpropagated.items():
-        say(f"{name} trains on its annotation alone: {reason}")
-    for name in settings.absent_classes:
-        say(f"Nobody annotated {name}: the model will not predict it.")
-    if not labelled:
-        reasons = " ".join(list(prepared.skipped.values())[:3])
-        msg = f"No volume has an annotation to learn from: annotate a plane first. {reasons}"
-        raise InputError(msg.strip())

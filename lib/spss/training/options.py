@@ -27,6 +27,7 @@ class TrainingOptions:
         memory_gb: the plan's budget; None = half of what is free.
         propagator: name in `spss.propagation.list_propagators`.
         learning_rate: peak.
+        batch_size: labelled patches per step and process; None = as planned.
         precision: ``auto`` (probed), ``float32``, ``bfloat16`` or ``float16``.
         augmentation: ranges of the random changes.
         cache: folder of prepared volumes, to share between trainings; None = in the out folder.
@@ -40,6 +41,7 @@ class TrainingOptions:
     memory_gb: float | None = None
     propagator: str = "auto"
     learning_rate: float = LEARNING_RATE
+    batch_size: int | None = None
     precision: str = "auto"
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     cache: Path | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from spss.training.budget import Budget
 from spss.training.case import TrainingCase
-from spss.training.job import prepare_job
+from spss.training.job_setup import prepare_job
 from spss.training.options import TrainingResult, training_options
 
 

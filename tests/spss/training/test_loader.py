@@ -5,6 +5,7 @@ from spss.training import make_plan
 from spss.training.case import PreparedCase
 from spss.training.fingerprint import Fingerprint
 from spss.training.loader import BatchLoader
+from spss.training.patches import PatchCutter
 from spss.types import UNDECIDED
 
 
@@ -20,7 +21,7 @@ def _case(name, shape, plane=None, with_soft=True):
     return PreparedCase(name, image, truth, soft, torch.nonzero(truth != UNDECIDED))
 
 
-def _loader(cases, patch, composition=(2, 1), seed=0, turn_plane=None):
+def _loader(cases, patch, composition=(2, 1), seed=0, **processes):
     import numpy as np
 
     fingerprint = Fingerprint(
@@ -29,11 +30,10 @@ def _loader(cases, patch, composition=(2, 1), seed=0, turn_plane=None):
     plan = make_plan(fingerprint, memory_gb=4.0)
     return BatchLoader(
         cases,
-        plan,
-        class_count=2,
+        PatchCutter(plan, 2, torch.device("cpu")),
         composition=lambda: composition,
         seed=seed,
-        device=torch.device("cpu"),
+        **processes,
     )
 
 
@@ -104,3 +104,15 @@ def test_seeds_differ():
 def test_without_unlabelled_volumes_the_batch_is_smaller():
     loader = _loader([_case("a", (16, 16, 16), 3)], (16, 16, 16), composition=(2, 2))
     assert loader.next_batch().names == ("a", "a")
+
+
+def test_two_processes_see_together_what_one_sees_alone():
+    cases = [_case(str(index), (16, 16, 16), index) for index in range(5)]
+    alone = _loader(cases, (16, 16, 16), composition=(4, 0)).next_batch()
+    shares = [
+        _loader(cases, (16, 16, 16), composition=(2, 0), rank=rank, processes=2).next_batch()
+        for rank in (0, 1)
+    ]
+    for rank, share in enumerate(shares):
+        assert share.names == alone.names[rank::2]
+        assert torch.equal(share.image, alone.image[rank::2])

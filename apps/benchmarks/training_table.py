@@ -1,0 +1,143 @@
+"""The benchmark's runs as a table and a figure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from spss.volumes import replace_atomically
+
+START = "<!-- training:start -->"
+END = "<!-- training:end -->"
+FIGURE = "training.png"
+
+Document = dict[str, Any]
+Group = tuple[str, str, str]
+"""Data set, budget, method."""
+
+
+def grouped(documents: Sequence[Document]) -> dict[Group, list[Document]]:
+    """Runs that differ by nothing but the seed, in the order of first appearance."""
+    groups: dict[Group, list[Document]] = {}
+    for document in documents:
+        run = document["run"]
+        key = (Path(run["data"]).name, run["budget"], run["method"])
+        groups.setdefault(key, []).append(document)
+    return groups
+
+
+def table(documents: Sequence[Document]) -> str:
+    """Markdown, one row per data set, budget and method."""
+    lines = [
+        "| set | budget | method | seeds | Dice per class | mean Dice ± 95 % | 5th percentile "
+        "| HD95 mm | ASD mm | steps | training s | peak RSS GB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (data, budget, method), runs in grouped(documents).items():
+        dice = _over_seeds(runs, "mean", "dice")
+        mean, half = interval(dice)
+        classes = [name for name in runs[0]["summary"] if name != "mean"]
+        per_class = ", ".join(
+            f"{name} {np.mean(_over_seeds(runs, name, 'dice')):.3f}" for name in classes
+        )
+        lines.append(
+            f"| {data} | {budget} | {method} | {len(runs)} | {per_class} "
+            f"| **{mean:.3f}** ± {half:.3f} | {np.percentile(case_dice(runs), 5):.3f} "
+            f"| {np.mean(_over_seeds(runs, 'mean', 'hd95_mm')):.2f} "
+            f"| {np.mean(_over_seeds(runs, 'mean', 'asd_mm')):.2f} "
+            f"| {np.mean([run['iterations'] for run in runs]):.0f} "
+            f"| {np.mean([run['training_seconds'] for run in runs]):.0f} "
+            f"| {max(run['peak_rss_gb'] for run in runs):.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half-width of its 95 % interval (Student's t over seeds); NaN for one seed."""
+    array = np.asarray(values, float)
+    if len(array) < 2:
+        return float(array.mean()), float("nan")
+    half = stats.t.ppf(0.975, len(array) - 1) * stats.sem(array)
+    return float(array.mean()), float(half)
+
+
+def case_dice(runs: Sequence[Document]) -> list[float]:
+    """Mean Dice over classes of every test case of every run."""
+    return [float(np.nanmean(case["dice"])) for run in runs for case in run["cases"].values()]
+
+
+def paired_difference(
+    ours: Sequence[Document], theirs: Sequence[Document]
+) -> tuple[float, float] | None:
+    """Mean difference in Dice and its 95 % half-width, paired over seeds and cases.
+
+    The cases of a seed share its training, so the interval is over the per-seed means of the
+    paired differences; with one common seed, over cases.
+    """
+    by_seed = {run["run"]["seed"]: run["cases"] for run in theirs}
+    differences = [
+        [
+            float(np.nanmean(case["dice"]) - np.nanmean(by_seed[run["run"]["seed"]][name]["dice"]))
+            for name, case in run["cases"].items()
+        ]
+        for run in ours
+        if run["run"]["seed"] in by_seed
+    ]
+    if not differences:
+        return None
+    if len(differences) == 1:
+        return interval(differences[0])
+    return interval([float(np.mean(one)) for one in differences])
+
+
+def write_section(page: Path, text: str) -> None:
+    """Puts ``text`` between the markers of ``page``, which is made if there is none."""
+    section = f"{START}\n{text.strip()}\n{END}"
+    old = page.read_text(encoding="utf-8") if page.is_file() else "# Benchmarks\n"
+    pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
+    new = pattern.sub(lambda _: section, old) if pattern.search(old) else f"{old}\n{section}\n"
+    with replace_atomically(page) as unfinished:
+        unfinished.write_text(new, encoding="utf-8")
+
+
+def draw(documents: Sequence[Document], path: Path) -> None:
+    """Bars of mean Dice with intervals, one group per set and budget."""
+    from matplotlib.figure import Figure
+
+    groups = grouped(documents)
+    settings = list(dict.fromkeys((data, budget) for data, budget, _ in groups))
+    methods = list(dict.fromkeys(method for _, _, method in groups))
+    figure = Figure(figsize=(1.5 + 2.2 * len(settings), 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(methods)
+    for place, method in enumerate(methods):
+        bars = [
+            (x, *interval(_over_seeds(groups[(*setting, method)], "mean", "dice")))
+            for x, setting in enumerate(settings)
+            if (*setting, method) in groups
+        ]
+        axes.bar(
+            [x + (place + 0.5) * width - 0.4 for x, _, _ in bars],
+            [mean for _, mean, _ in bars],
+            width,
+            yerr=[0.0 if np.isnan(half) else half for _, _, half in bars],
+            capsize=2,
+            label=method,
+        )
+    axes.set_xticks(range(len(settings)), [f"{data}\n{budget}" for data, budget in settings])
+    axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+    axes.set_ylim(0, 1)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize="small")
+    with replace_atomically(path) as unfinished:
+        figure.savefig(unfinished, dpi=130)
+
+
+def _over_seeds(runs: Sequence[Document], name: str, metric: str) -> list[float]:
+    values = [run["summary"][name][metric]["mean"] for run in runs]
+    return [float("nan") if value is None else float(value) for value in values]

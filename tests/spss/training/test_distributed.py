@@ -1,0 +1,72 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spss.datasets import load_label_of, read_annotations
+from spss.training import TrainingCase, train
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+from spss.datasets import load_label_of, open_decathlon, read_annotations
+from spss.training import TrainingCase, train
+
+root, out, batch_size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+dataset = open_decathlon(root)
+annotations = read_annotations(root / "planes.json", dataset)
+cases = [
+    TrainingCase(case.name, case.image, load_label_of(case, annotations)) for case in dataset.cases
+]
+train(
+    cases, dataset.class_names, out=out, method="pseudo", iterations=4, batch_size=batch_size,
+    precision="float32", device="cpu", memory_gb=2.0,
+)
+"""
+
+
+def _losses(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if line["event"] == "round"]
+
+
+def _run(arguments, cwd):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *arguments],
+        env=environment, cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path, phantoms):
+    from spss.inference import Predictor
+    from spss.volumes import read_image
+
+    planes = phantoms.root / "planes.json"
+    planes.write_text(json.dumps({case.name: [{"axis": 0, "index": 7}] for case in phantoms.cases}))
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    root = str(phantoms.root)
+    cases = [
+        TrainingCase(case.name, case.image, load_label_of(case, read_annotations(planes, phantoms)))
+        for case in phantoms.cases
+    ]
+    train(
+        cases, phantoms.class_names, out=tmp_path / "one", method="pseudo", iterations=4,
+        batch_size=2, precision="float32", device="cpu", memory_gb=2.0,
+    )  # fmt: skip
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    _run([*launcher, str(script), root, str(tmp_path / "two"), "1"], tmp_path)
+    assert np.allclose(_losses(tmp_path / "one"), _losses(tmp_path / "two"), rtol=1e-3)
+    volume = read_image(phantoms.cases[0].image)
+    one, two = (
+        Predictor.load(tmp_path / name, device="cpu").predict(volume, probabilities=True)
+        for name in ("one", "two")
+    )
+    assert np.abs(one.probabilities - two.probabilities).max() < 0.01
