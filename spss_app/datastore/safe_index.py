@@ -76,6 +76,21 @@ class SafeIndex(LocalDatastore):
         if self._state_of_folders() != self._folder_state:
             self._reconcile_datastore()
 
+    def get_image_info(self, image_id: str) -> dict[str, Any]:
+        """What the newest index says of an image."""
+        self._init_from_datastore_file()
+        return dict(super().get_image_info(image_id))
+
+    def get_label_info(self, label_id: str, label_tag: str) -> dict[str, Any]:
+        """What the newest index says of a label."""
+        self._init_from_datastore_file()
+        return dict(super().get_label_info(label_id, label_tag))
+
+    def get_label_uri(self, label_id: str, label_tag: str) -> str:
+        """Path of a label file by the newest index; empty if there is none."""
+        self._init_from_datastore_file()
+        return str(super().get_label_uri(label_id, label_tag))
+
     def _state_of_folders(self) -> tuple[int, ...]:
         labels = Path(self._datastore.label_path(None))
         folders = [Path(self._datastore.image_path()), labels, *_subfolders(labels)]
