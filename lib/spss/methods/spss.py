@@ -33,9 +33,9 @@ class SpssConfig:
     decay_end: float = field(
         default=0.5, metadata={"help": "the same at the end: dense to sparse, as DeSCO (CVPR 2023)"}
     )
-    truth_weight: float = field(default=1.0, metadata={"help": "weight of an annotated voxel"})
+    truth_weight: float = field(default=4.0, metadata={"help": "weight of an annotated voxel"})
     dice_weight: float = field(
-        default=1.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
+        default=4.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
     )
     consistency_weight: float = field(
         default=0.5, metadata={"help": "largest weight of the teacher on voxels it may teach"}
