@@ -62,6 +62,7 @@ class SimulatedAnnotator:
         self._cases = {case.name: case for case in cases}
         self._class_names = tuple(class_names)
         self._folder = folder
+        self._has_drawn: dict[str, bool] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def ask(self, strategy: str, *, axis: str = "auto", seed: int = 0) -> Question:
@@ -95,6 +96,7 @@ class SimulatedAnnotator:
         volume = read_image(case.image)
         drawn = np.zeros(volume.shape, np.uint8)
         drawn[question.plane.slices] = self.truth(question.image_id)[question.plane.slices]
+        self._has_drawn[case.name] = self._has_drawn.get(case.name, False) or bool(drawn.any())
         path = self._folder / f"drawn_{case.name}.nii.gz"
         write_label(path, drawn, like=volume)
         plane = {"axis": question.plane.axis, "index": question.plane.index}
@@ -104,7 +106,13 @@ class SimulatedAnnotator:
         return str(answer.get("understood", ""))
 
     def propagated(self, image_id: str) -> ClassMap:
-        """The volume that the server makes of the drawn planes."""
+        """The volume that the server makes of the drawn planes.
+
+        All background while every drawn plane is empty: that answers where the organ is not, and
+        leaves nothing to propagate.
+        """
+        if not self._has_drawn.get(image_id):
+            return np.zeros_like(self.truth(image_id))
         with answering(f"propagate {image_id}"):
             path, _ = self._client.infer("propagate", image_id, {"result_extension": ".nii.gz"})
         return read_label(path, like=read_image(self._cases[image_id].image))

@@ -17,11 +17,10 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from tqdm import tqdm
-
 from spss_apps.demo_record import DemoRecord
 from spss_apps.demo_run import run_demo
 from spss_apps.demo_setup import Demo, DemoOptions, prepare
+from spss_apps.progress import progress_bar
 from spss_apps.server import ServerProcess
 
 TERMINATED = 128 + signal.SIGTERM
@@ -77,7 +76,7 @@ def table(record: DemoRecord) -> str:
 def _running(demo: Demo) -> Iterator[ServerProcess]:
     """The started server; ends it on any way out, a plain ``kill`` included."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
-    with tqdm(desc="Start MONAI Label", bar_format="{desc:<30} {elapsed}") as bar:
+    with progress_bar("Start MONAI Label") as bar:
         server = ServerProcess(
             demo.app, demo.studies, log=demo.log, conf=demo.conf, on_wait=bar.update
         )

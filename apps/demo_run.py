@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from monailabel.client import MONAILabelClient
 
 
+SEED_STRIDE = 10_000
+"""Each plane's suggestion has a seed of its own; runs of different seeds share none."""
+
+
 @dataclass(frozen=True)
 class _Stage:
     """The parts that every stage of a round needs."""
@@ -68,7 +72,7 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
     options = stage.demo.options
     title = f"Round {number}/{options.rounds}"
     start = time.perf_counter()
-    planes = _draw(stage, title)
+    planes = _draw(stage, title, options.seed * SEED_STRIDE + planes_before)
     _, train_seconds = _timed(lambda: _train(stage, title))
     summary, measure_seconds = _timed(lambda: _measure(stage, title))
     dice = {name: row["dice"] for name, row in summary.statistics.items()}
@@ -83,21 +87,21 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
     )
 
 
-def _draw(stage: _Stage, title: str) -> tuple[DrawnPlane, ...]:
+def _draw(stage: _Stage, title: str, first_seed: int) -> tuple[DrawnPlane, ...]:
     options = stage.demo.options
     planes = []
     with progress_bar(f"{title} draw and propagate", options.planes) as bar:
-        for _ in range(options.planes):
+        for number in range(options.planes):
             stage.server.check()
-            planes.append(_draw_one(stage))
+            planes.append(_draw_one(stage, first_seed + number))
             bar.update()
     return tuple(planes)
 
 
-def _draw_one(stage: _Stage) -> DrawnPlane:
+def _draw_one(stage: _Stage, seed: int) -> DrawnPlane:
     options, annotator = stage.demo.options, stage.annotator
     start = time.perf_counter()
-    question = annotator.ask(options.strategy, axis=options.axis, seed=options.seed)
+    question = annotator.ask(options.strategy, axis=options.axis, seed=seed)
     understood = annotator.draw(question)
     draft = annotator.propagated(question.image_id)
     seconds = time.perf_counter() - start

@@ -10,13 +10,17 @@ LOG_SECONDS = 20.0
 """Least time between two lines where the output is a file."""
 
 
-def progress_bar(title: str, total: int) -> tqdm[None]:
-    """A bar of ``total`` steps."""
+BAR = "{desc:<30} {percentage:3.0f}%|{bar:30}| {elapsed}{postfix}"
+WAIT = "{desc:<30} {elapsed}"
+
+
+def progress_bar(title: str, total: int | None = None) -> tqdm[None]:
+    """A bar of ``total`` steps; without ``total`` only the time that has passed."""
     interval = 0.2 if sys.stderr.isatty() else LOG_SECONDS
     return tqdm(
         total=total,
         desc=title,
         mininterval=interval,
         maxinterval=max(interval, 1.0),
-        bar_format="{desc:<30} {percentage:3.0f}%|{bar:30}| {elapsed}{postfix}",
+        bar_format=WAIT if total is None else BAR,
     )

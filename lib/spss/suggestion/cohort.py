@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from spss.annotation import Plane
 from spss.suggestion.axis_choice import choose_axis
 from spss.suggestion.image_state import ImageState
+from spss.suggestion.organ import OrganSummary
 
 GOLDEN = 0.6180339887498949
 """Multiples of the golden ratio modulo 1 fill an interval evenly at every count."""
+
+USUAL_AREA = 2.0
+"""A volume's own draft or prediction tells where its organ lies if its foreground area is within
+this factor of the cohort's median: a young network also paints blobs elsewhere."""
 
 UNKNOWN_ORGAN = (0.4, 0.6)
 """Where the organ's broad part is looked for before any draft: in the middle of the volume."""
@@ -34,6 +39,7 @@ class Cohort:
         drawn: planes annotated in the whole cohort so far.
         organ_share: first and last plane of the organ, then of its broad part, as shares of the
             volume's length: medians over drafts and predictions; None if there is none.
+        usual_area_mm2: median foreground area of these on the middle planes; 0 if there is none.
     """
 
     images: Sequence[ImageState]
@@ -42,6 +48,7 @@ class Cohort:
     class_names: tuple[str, ...]
     drawn: int
     organ_share: tuple[float, float, float, float] | None
+    usual_area_mm2: float
 
     @classmethod
     def of(
@@ -55,8 +62,10 @@ class Cohort:
         """Args as for `suggest`; ``axis`` None chooses the family by `choose_axis`."""
         axis = choose_axis(images) if axis is None else axis
         drawn = sum(len(image.planes) for image in images)
+        organs = [image.organ.area_mm2[axis] for image in images if image.organ is not None]
+        area = float(np.median(organs)) if organs else 0.0
         share = _organ_share(images, axis)
-        cohort = cls(images, (), axis, tuple(class_names), drawn, share)
+        cohort = cls(images, (), axis, tuple(class_names), drawn, share, area)
         free = tuple(
             index
             for index, image in enumerate(images)
@@ -64,7 +73,7 @@ class Cohort:
             and image.image_id not in excluded
             and (not image.planes or cohort.free_planes(image).size)
         )
-        return cls(images, free, axis, tuple(class_names), drawn, share)
+        return replace(cohort, free=free)
 
     @property
     def is_organ_known(self) -> bool:
@@ -73,13 +82,13 @@ class Cohort:
 
     def extent(self, image: ImageState) -> tuple[int, int]:
         """First and last plane of the organ: the volume's own, else by the cohort's share."""
-        if image.organ is not None:
+        if image.organ is not None and self._is_usual(image.organ):
             return image.organ.extent[self.axis]
         return self._shared(image, self.organ_share[:2] if self.organ_share else (0.0, 1.0))
 
     def broad(self, image: ImageState) -> tuple[int, int]:
         """First and last plane of its broad part; the volume's middle where nothing is known."""
-        if image.organ is not None:
+        if image.organ is not None and self._is_usual(image.organ):
             return image.organ.broad[self.axis]
         return self._shared(image, self.organ_share[2:] if self.organ_share else UNKNOWN_ORGAN)
 
@@ -113,6 +122,10 @@ class Cohort:
             return Plane(self.axis, int(planes[_distance(planes, annotated).argmax()]))
         share = (0.5 + order * GOLDEN) % 1.0
         return Plane(self.axis, int(planes[int(share * planes.size)]))
+
+    def _is_usual(self, organ: OrganSummary) -> bool:
+        area, usual = organ.area_mm2[self.axis], self.usual_area_mm2
+        return usual / USUAL_AREA <= area <= usual * USUAL_AREA
 
     def _shared(self, image: ImageState, shares: tuple[float, ...]) -> tuple[int, int]:
         last = image.shape[self.axis] - 1

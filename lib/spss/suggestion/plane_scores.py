@@ -85,8 +85,8 @@ def score_planes(
     """Scores every plane of every axis from a prediction.
 
     A plane's score is the mean over foreground classes of the class's uncertain area on the plane
-    (entropy summed over the class and its surroundings) as a share of the class's mean area on the
-    planes that show it, plus the share of foreground on which draft and prediction differ. Each
+    (entropy summed over the class and its surroundings) as a share of their largest area on any
+    plane, plus the share of foreground on which draft and prediction differ. Each
     class counts alike, so a small structure is not outvoted by a large one: the class
     stratification of ClaSP-PE (arXiv:2601.13677, section 3.1) applied to planes.
 
@@ -135,7 +135,7 @@ def _entropy(
 def _class_tables(
     predicted: NDArray[np.bool_], entropy: NDArray[np.float32], spacing_mm: SpacingMm
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Per axis: uncertain area relative to the class's mean area, and mean entropy in the band."""
+    """Per axis: uncertain area relative to the band's largest, and mean entropy in the band."""
     shape = predicted.shape
     tables = [(np.zeros(size), np.zeros(size)) for size in shape]
     box = ndimage.find_objects(predicted.astype(np.uint8))
@@ -150,11 +150,10 @@ def _class_tables(
     uncertain = np.where(band, entropy[crop], 0.0)
     for axis, (relative, mean) in enumerate(tables):
         others = tuple(other for other in range(3) if other != axis)
-        size_on_plane = inside.sum(axis=others)
-        typical = size_on_plane[size_on_plane > 0].mean()
+        area = band.sum(axis=others)
         total = uncertain.sum(axis=others, dtype=np.float64)
-        relative[crop[axis]] = total / typical
-        mean[crop[axis]] = total / np.maximum(band.sum(axis=others), 1)
+        relative[crop[axis]] = total / area.max()
+        mean[crop[axis]] = total / np.maximum(area, 1)
     return tables
 
 

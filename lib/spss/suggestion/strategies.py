@@ -15,6 +15,9 @@ from spss.suggestion.suggestion import Suggestion
 
 Strategy = Callable[[Cohort, int, np.random.Generator], list[Suggestion]]
 
+PLANES_PER_POWER = 10.0
+"""Drawn planes after which beta, the power that the score is raised to, has grown by one."""
+
 SECOND_PLANE = 0.5
 """Factor on a plane's score for each plane its volume already has: they are alike, and a plane
 in a new volume teaches more (Zhang et al., MIDL 2025, arXiv:2412.08081)."""
@@ -24,15 +27,21 @@ def self_paced(cohort: Cohort, count: int, rng: np.random.Generator) -> list[Sug
     """Asks where the model is least to be trusted; before there are scores, as `strided`.
 
     What self-paced training masks out as unreliable is what is worth asking about. Every scored
-    volume offers its best plane.
+    volume offers the best-scored plane of its organ's broad part. Volumes are drawn with a
+    probability that grows with the score, not taken from the top: there lie the outliers and, of a
+    young network, the failures. The power noise of ClaSP-PE (arXiv:2601.13677): the largest
+    log(score) + Gumbel / beta wins, and beta grows with the planes drawn.
     """
     scored = [index for index in cohort.free if cohort.images[index].scores is not None]
     if not scored:
         return strided(cohort, count, rng)
-    offers = sorted((_best_offer(cohort, index) for index in scored), key=lambda offer: -offer[0])
+    offers = [_best_offer(cohort, index) for index in scored]
     worths = np.asarray([worth for worth, _, _ in offers])
+    beta = 1 + cohort.drawn / PLANES_PER_POWER
+    keys = np.log(np.maximum(worths, 1e-6)) + rng.gumbel(size=worths.size) / beta
     suggestions = []
-    for worth, index, plane in offers[:count]:
+    for chosen in np.argsort(-keys)[:count]:
+        worth, index, plane = offers[chosen]
         image = cohort.images[index]
         reason = score_reason(cohort, image, plane, float((worths < worth).mean()))
         suggestions.append(_named(image, plane, worth, reason))
@@ -94,7 +103,7 @@ def _named(image: ImageState, plane: Plane, score: float, reason: str) -> Sugges
 
 def _best_offer(cohort: Cohort, index: int) -> tuple[float, int, Plane]:
     image = cohort.images[index]
-    planes = cohort.free_planes(image, whole=True)
+    planes = cohort.free_planes(image)
     assert image.scores is not None  # the caller offers scored volumes only
     scores = image.scores.axes[cohort.axis].score[planes]
     best = int(scores.argmax())
