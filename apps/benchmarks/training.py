@@ -31,8 +31,6 @@ from spss_apps.benchmarks.training_table import (
 DEFAULT_DATA = Path(os.environ.get("SPSS_DATA", "../shared/data")) / "Task04_Hippocampus"
 DEFAULT_METHODS = ("masked", "pseudo", "mean_teacher")
 DEFAULT_ITERATIONS = 600
-DENSE_METHOD = "masked"
-"""Trains the ceilings: with dense labels every method's supervised part is the same."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budgets",
         nargs="+",
         default=["1x20", "full"],
-        help="sparse ones train every method; dense ones (full20, full) the masked loss only",
+        help="1x20, 1x200, 2x20, full20, full, ...",
     )
     parser.add_argument("--axis", type=int, default=0, choices=(0, 1, 2))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -81,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def planned_runs(args: argparse.Namespace) -> list[Run]:
-    """Every method on every sparse budget, the masked loss on dense ones, for every seed."""
+    """Every method on every budget for every seed; all methods of a seed before the next."""
     iterations = args.iterations or (None if args.minutes else DEFAULT_ITERATIONS)
     return [
         Run(
@@ -96,7 +94,7 @@ def planned_runs(args: argparse.Namespace) -> list[Run]:
         )
         for seed in args.seeds
         for budget in args.budgets
-        for method in ([DENSE_METHOD] if budget.startswith("full") else args.methods)
+        for method in args.methods
     ]
 
 

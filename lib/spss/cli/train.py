@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--iterations", type=int, metavar="N", help="steps (default 1000)")
+    length.add_argument("--iterations", type=int, metavar="N", help="steps (default 600)")
     length.add_argument("--minutes", type=float, metavar="M", help="training time instead of steps")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default auto)")

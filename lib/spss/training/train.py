@@ -37,7 +37,7 @@ def train(
         class_names: ``class_names[0]`` is the background.
         out: folder; an existing model there is replaced only at the end.
         method: name in `spss.methods.METHODS`.
-        iterations: steps; 1000 if neither this nor ``minutes`` is given.
+        iterations: steps; 600 if neither this nor ``minutes`` is given.
         minutes: of training, without preparation.
         seed: the same seed gives the same weights on a CPU when iterations are counted.
         device: ``auto`` takes a GPU if there is one.
