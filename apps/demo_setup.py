@@ -149,10 +149,13 @@ def _open_data(folder: Path | None) -> tuple[Dataset, str]:
 
 
 def _copy_app(target: Path) -> Path:
-    """A copy of the app's folder, so that models and logs stay with the demo."""
+    """A folder for ``--app`` of its own, so that MONAI Label's logs stay with the demo.
+
+    Only the entry file: it loads the installed package, whose modules must not be found twice.
+    """
     spec = importlib.util.find_spec("spss_app")
     assert spec is not None
     assert spec.origin is not None
-    ignored = shutil.ignore_patterns("model", "logs", "bin", "__pycache__")
-    shutil.copytree(Path(spec.origin).parent, target, ignore=ignored)
+    target.mkdir()
+    shutil.copy(Path(spec.origin).parent / "main.py", target)
     return target
