@@ -35,7 +35,7 @@ class SpssConfig:
     )
     truth_weight: float = field(default=4.0, metadata={"help": "weight of an annotated voxel"})
     dice_weight: float = field(
-        default=4.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
+        default=1.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
     )
     consistency_weight: float = field(
         default=0.5, metadata={"help": "largest weight of the teacher on voxels it may teach"}

@@ -116,7 +116,7 @@ def test_selected_share_grows_with_age_to_everything() -> None:
 
 def test_mixing_moves_the_truth_with_its_voxel() -> None:
     batch, context = volumes(labelled=1, unlabelled=1), context_at(0.9)
-    spss = method(mix_share=1.0)
+    spss = method(mix_share=1.0, truth_weight=1.0)
     trust = propagation_trust(batch, 0.9, spss.config)
     targets = spss._targets(batch, trust, context)
     assert not torch.equal(targets.image, batch.image)
