@@ -13,7 +13,7 @@ from spss.errors import InputError, NotReadyError
 from spss.propagation import propagate
 from spss.suggestion import ImageState, OrganSummary, PlaneScores, summarise_organ
 from spss.types import ClassMap
-from spss.volumes import Grid, Volume, write_label
+from spss.volumes import Grid, Volume, read_label, write_label
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.names import ORIGINAL
 from spss_app.drafts import Drafts
@@ -28,6 +28,9 @@ from spss_app.task_classes import TaskClasses
 from spss_app.volume_cache import VolumeCache
 
 logger = logging.getLogger(__name__)
+
+IMPORTED = "imported"
+"""Tag that keeps another tool's label when a draft takes its place under ``original``."""
 
 _FETCHED_AT_ONCE = 2
 """New images that one question about all images may fetch from a remote server."""
@@ -142,8 +145,11 @@ class Project:
     def offer_draft(self, image_id: str) -> str:
         """Puts a draft under the tag ``original``, where Slicer loads it; says which, or ``""``."""
         draft = self.draft(image_id)
+        foreign = self._foreign_original(image_id)
         if draft is None:
-            return ""
+            return self._offer_foreign(image_id, foreign) if foreign else ""
+        if foreign:
+            self.store.store_label(image_id, foreign, IMPORTED, {})
         self.remember_draft(image_id, draft.classes)
         info: dict[str, Any] = {
             "params": {"label_names": label_names(draft.classes, self.classes.names)},
@@ -154,6 +160,22 @@ class Project:
             write_label(path, draft.classes, like=self.grid(image_id))
             self.store.store_label(image_id, path, ORIGINAL, info)
         return draft.source
+
+    def _foreign_original(self, image_id: str) -> Path | None:
+        """A label under ``original`` that this app did not make, such as another tool's result."""
+        info = self.store.get_label_info(image_id, ORIGINAL)
+        path = self.store.get_label_uri(image_id, ORIGINAL)
+        return Path(path) if path and not info.keys() & {"source", "model"} else None
+
+    def _offer_foreign(self, image_id: str, path: Path) -> str:
+        """Leaves it where Slicer loads it, and keeps in mind that corrections start from it."""
+        try:
+            classes = read_label(path, like=self.grid(image_id))
+        except InputError as error:
+            logger.warning("The label under 'original' cannot be used: %s", error)
+            return ""
+        self.remember_draft(image_id, classes)
+        return "the label that was there"
 
     def image_states(self) -> tuple[list[ImageState], dict[str, str]]:
         """What the strategies know of each image, and why some cannot be used."""

@@ -97,6 +97,8 @@ class SafeIndex(LocalDatastore):
         return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
+        if _signature(Path(self._datastore_config_path)) in (None, self._signature):
+            return  # the common case needs no lock: the index is only ever replaced whole
         with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
             self._load()
 

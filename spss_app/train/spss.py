@@ -72,8 +72,8 @@ class SpssTraining(TrainTask):
         }
 
     def stats(self) -> dict[str, Any]:
-        """Progress for the viewers."""
-        return self.status.read()
+        """Progress for the viewers, which take an absent epoch for a finished training."""
+        return self.status.read() or {"epoch": 0, "total_epochs": _ROUNDS, "best_metric": 0.0}
 
     def __call__(self, request: dict[str, Any], datastore: Any = None) -> dict[str, Any]:
         """Trains, judges, publishes, scores; returns the final state."""

@@ -111,6 +111,25 @@ def test_correcting_one_plane_of_the_draft_annotates_that_plane(
     assert said["understood"].endswith("2 planes in all")
 
 
+def test_another_tools_label_is_the_draft_and_is_never_lost(
+    server, tmp_path, only_plane, label_info
+):
+    foreign = server.truth("phantom_000")
+    foreign[7:9, 7:9] = 0
+    server.submit_array("phantom_000", foreign, tmp_path, tag="original")
+    for client in range(4):
+        answer = server.next(client_id=f"client {client}").json()
+        if answer["id"] == "phantom_000":
+            assert answer["draft"] == "the label that was there"
+    corrected = foreign.copy()
+    corrected[..., 7] = server.truth("phantom_000")[..., 7]
+    said = server.submit_array("phantom_000", corrected, tmp_path, label_info=label_info).json()
+    assert said["annotated_planes"] == [{"axis": 2, "index": 7}]
+    server.app.project.offer_draft("phantom_000")
+    kept = read_label(server.app.datastore().get_label_uri("phantom_000", "imported"))
+    assert (kept == foreign).all()
+
+
 def test_an_empty_plane_that_is_named_is_an_annotation(server, tmp_path, label_info):
     empty = np.zeros(server.image("phantom_000").shape, np.uint8)
     said = server.submit_array(
@@ -256,4 +275,7 @@ def test_info_shows_methods_constants_and_classes(server):
     assert {"masked", "pseudo", "mean_teacher"} <= set(config["method"])
     assert config["method"][0] == "mean_teacher"
     assert "consistency_weight" in config
+    stats = info["train_stats"]["spss"]
+    assert (stats["epoch"], stats["best_metric"]) == (0, 0.0)
+    assert stats["total_epochs"] > 1
     json.dumps(info)
