@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -109,3 +111,18 @@ def test_an_app_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot be written"):
         make_app_folder(tmp_path / "file")
+
+
+_LOAD = """
+import runpy, sys, warnings
+warnings.simplefilter("ignore")
+sys.path.insert(0, "")
+print(runpy.run_path("spss_app/main.py")["SpssApp"].__module__)
+"""
+
+
+def test_a_copy_in_the_working_directory_does_not_hide_the_package(tmp_path):
+    make_app_folder(tmp_path / "spss_app")
+    command = [sys.executable, "-c", _LOAD]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("spss_app.app"), done.stderr
