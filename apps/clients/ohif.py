@@ -23,13 +23,14 @@ FLAGS = (
 WAIT_MS = 180_000
 
 _LABELMAP = """() => {
-  const volume = services.segmentationService.getLabelmapVolume('1');
+  const all = services.segmentationService.getSegmentations();
+  if (!all.length) return null;
+  const volume = services.segmentationService.getLabelmapVolume(all[0].segmentationId);
   if (!volume) return null;
   const values = volume.voxelManager.getCompleteScalarDataArray();
   const found = [];
   for (let i = 0; i < values.length; i++) if (values[i]) found.push([i, values[i]]);
-  const segments = services.segmentationService.getSegmentations()[0].config?.segments
-    ?? services.segmentationService.getSegmentations()[0].segments;
+  const segments = all[0].config?.segments ?? all[0].segments;
   const names = {};
   for (const [index, segment] of Object.entries(segments)) names[index] = segment.label;
   return {

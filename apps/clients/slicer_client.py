@@ -140,7 +140,7 @@ class SlicerClient:
 
     def is_training(self) -> bool:
         """Whether the module would go on polling."""
-        status = self.client.train_status(True)
+        status = self.client.train_status(False)
         return bool(status) and status.get("status") == "RUNNING"
 
     def _options(self, section: str, name: str) -> dict[str, Any]:

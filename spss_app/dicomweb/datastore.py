@@ -107,7 +107,9 @@ class DicomwebDatastore(GuardedDatastore):
     def object_of(self, image_id: str) -> ImageLabelModel:
         """The index's record of a series, fetched when it is asked for the first time."""
         self.refresh_if_changed()
-        if image_id not in self._datastore.objects and image_id in self.found.series():
+        if image_id not in self._datastore.objects and (
+            image_id in self.found.series() or image_id in self.found.series(fresh=True)
+        ):
             self._fetch(image_id)
         return super().object_of(image_id)
 

@@ -18,6 +18,9 @@ from spss_app.dicomweb.pacs import SEGMENTABLE, FoundSeries, Pacs
 LIST_SECONDS = 10.0
 """How old the list of series may be. MONAI Label's own cache keeps it for two hours."""
 
+FRESH_SECONDS = 1.0
+"""How old it may be when somebody asks for a series that is not on it."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -63,10 +66,11 @@ class ImageList:
         """Usable image series by UID.
 
         Args:
-            fresh: ask the PACS now, whatever the age of the list.
+            fresh: take nothing older than a second: a series may just have been sent.
         """
         with self._guard:
-            if fresh or time.monotonic() - self._asked_at > LIST_SECONDS:
+            may_be_old = FRESH_SECONDS if fresh or not self._found else LIST_SECONDS
+            if time.monotonic() - self._asked_at > may_be_old:
                 self._ask()
             found = dict(self._found)
         for uid, refusal in self._images.refused().items():

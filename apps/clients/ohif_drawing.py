@@ -1,0 +1,94 @@
+"""Drawing in OHIF's Segmentation mode and storing the result in the PACS, by mouse and menu."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spss_apps.clients.ohif import Ohif
+
+_SHOW = """(index) => {
+  const id = services.viewportGridService.getState().activeViewportId;
+  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(id);
+  cornerstone.utilities.jumpToSlice(viewport.element, {imageIndex: index});
+}"""
+
+
+def open_to_draw(viewer: Ohif, study_uid: str) -> None:
+    """Opens a study in the mode "Segmentation", which can draw and store; the panel cannot."""
+    page = viewer.page
+    page.goto(f"{viewer.server}/ohif/segmentation?StudyInstanceUIDs={study_uid}")
+    page.get_by_text("Confirm and Hide").click()
+    page.wait_for_selector(".cornerstone-canvas")
+    page.wait_for_selector("[data-cy=study-browser-thumbnail]")
+    page.wait_for_timeout(3000)
+    page.wait_for_load_state("networkidle")
+
+
+def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> None:
+    """Adds a segmentation with one segment and brushes a stroke across the middle of a slice.
+
+    Args:
+        viewer: a page in the mode "Segmentation".
+        segment: the segment's name, which must be one of the task's structures.
+        index: slice of the acquisition, from 0.
+        radius_mm: radius of the brush.
+    """
+    page = viewer.page
+    page.get_by_text("Add Segmentation").click()
+    row = page.locator("[data-cy=data-row]")
+    row.wait_for()
+    row.hover()
+    row.locator("button").last.click()
+    page.get_by_role("menuitem", name="Rename").click()
+    _answer_dialog(viewer, segment)
+    page.locator("[data-cy=Brush]").click()
+    field = page.locator("div:has(> span:text('Radius (mm)')) input, input").last
+    field.fill(str(radius_mm))
+    field.press("Enter")
+    page.evaluate(_SHOW, index)
+    page.wait_for_timeout(1500)
+    box = page.locator(".cornerstone-canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 20, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+
+
+def download(viewer: Ohif, folder: Path) -> Path:
+    """The menu "… > Export & Download > Download DICOM SEG"; returns the file.
+
+    "Export DICOM SEG" would store it directly, but ends with an error page in the build that MONAI
+    Label 0.8.5 serves: it looks for a second data source that the build does not have.
+    """
+    page = viewer.page
+    title = page.locator("button:has-text('Segmentation 1')")
+    title.locator("xpath=preceding::button[1]").click()
+    page.get_by_role("menuitem", name="Export & Download").hover()
+    with page.expect_download() as started:
+        page.get_by_role("menuitem", name="Download DICOM SEG").click()
+    file = folder / (started.value.suggested_filename or "segmentation.dcm")
+    started.value.save_as(file)
+    return file
+
+
+def upload(viewer: Ohif, file: Path) -> None:
+    """The study list's "Upload": stores a file in the PACS."""
+    page = viewer.page
+    page.goto(f"{viewer.server}/ohif/")
+    page.get_by_text("Upload", exact=True).first.click()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+        page.locator("input[type=file]").first.set_input_files(str(file))
+    if not answer.value.ok:
+        msg = f"The PACS answered HTTP {answer.value.status}: {answer.value.text()[:200]}"
+        raise RuntimeError(msg)
+
+
+def _answer_dialog(viewer: Ohif, text: str) -> None:
+    """Types into the dialog that is open, whose box of text is the page's last, and saves."""
+    save = viewer.page.get_by_role("button", name="Save")
+    save.wait_for()
+    viewer.page.locator("input[type=text]").last.fill(text)
+    save.click()
+    save.wait_for(state="hidden")

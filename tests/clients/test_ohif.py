@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import requests
+from pydicom.dataset import Dataset
+
+from spss_apps.clients.ohif import Ohif, why_not
+from spss_apps.clients.pacs_server import PacsServer
+
+NAMES = ("anterior", "posterior")
+PICTURES = Path(__file__).parents[2] / "docs" / "img"
+
+
+@pytest.fixture
+def viewer(pacs_server: PacsServer) -> Iterator[Ohif]:
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with Ohif(pacs_server.url) as page:
+        yield page
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Screenshots replace those of the guide only when asked for."""
+    return PICTURES if os.environ.get("SPSS_PICTURES") else tmp_path
+
+
+def series_of(pacs_server: PacsServer, patient_id: str, description: str) -> Dataset:
+    """What QIDO says of a patient's series."""
+    return next(
+        found
+        for found in pacs_server.orthanc.series("MR")
+        if (found.PatientID, found.SeriesDescription) == (patient_id, description)
+    )
+
+
+def submit_plane(pacs_server: PacsServer, uid: str, axis: int, index: int, tmp: Path) -> np.ndarray:
+    """Draws both structures on one plane and submits as Slicer does; returns the label."""
+    server = pacs_server.url
+    answer = requests.get(f"{server}/datastore/image", params={"image": uid}, timeout=120)
+    (tmp / "image.nii.gz").write_bytes(answer.content)
+    image = nibabel.load(tmp / "image.nii.gz")
+    label = np.zeros(image.shape, np.uint8)
+    plane: list[Any] = [slice(int(n * 0.3), int(n * 0.5)) for n in image.shape]
+    plane[axis] = index
+    label[tuple(plane)] = 1
+    plane = [slice(int(n * 0.5), int(n * 0.65)) for n in image.shape]
+    plane[axis] = index
+    label[tuple(plane)] = 2
+    nibabel.save(nibabel.Nifti1Image(label, image.affine), tmp / "label.nii.gz")
+    info = '{"label_info": [{"name": "anterior", "idx": 1}, {"name": "posterior", "idx": 2}]}'
+    with (tmp / "label.nii.gz").open("rb") as file:
+        said = requests.put(
+            f"{server}/datastore/label",
+            params={"image": uid},
+            data={"params": info},
+            files={"label": file},
+            timeout=120,
+        )
+    said.raise_for_status()
+    assert f", {index}: anterior, posterior" in said.json()["understood"]
+    return label
+
+
+def infer(pacs_server: PacsServer, model: str, uid: str, tmp: Path) -> np.ndarray:
+    """The server's own answer, as NIfTI."""
+    answer = requests.post(
+        f"{pacs_server.url}/infer/{model}",
+        params={"image": uid, "output": "image"},
+        data={"params": '{"result_extension": ".nii.gz"}'},
+        timeout=300,
+    )
+    answer.raise_for_status()
+    (tmp / "result.nii.gz").write_bytes(answer.content)
+    return np.asarray(nibabel.load(tmp / "result.nii.gz").dataobj)
+
+
+def assert_same_voxels(page: dict[str, np.ndarray], expected: np.ndarray) -> None:
+    for value, name in enumerate(NAMES, start=1):
+        assert np.array_equal(page[name], expected == value), name
+
+
+def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxels(
+    pacs_server: PacsServer, viewer: Ohif, tmp_path: Path, pictures: Path
+) -> None:
+    series = series_of(pacs_server, "PGBM-006", "HippoCrop")
+    uid = series.SeriesInstanceUID
+    submit_plane(pacs_server, uid, axis=2, index=16, tmp=tmp_path)
+    viewer.open(series.StudyInstanceUID)
+    viewer.screenshot(pictures / "ohif-1-open.png")
+    viewer.connect()
+    assert viewer.models() == ["spss", "propagate"]
+    viewer.screenshot(pictures / "ohif-2-connected.png")
+    for model in ("propagate", "spss"):
+        viewer.run(model)
+        expected = infer(pacs_server, model, uid, tmp_path)
+        assert (expected > 0).any()
+        assert_same_voxels(viewer.labelmap(), expected)
+    viewer.jump(16)
+    drawn = viewer.coloured_pixels()
+    viewer.screenshot(pictures / "ohif-3-propagated.png")
+    empty = next(k for k in range(expected.shape[2]) if not expected[:, :, k].any())
+    viewer.jump(empty)
+    assert drawn > 500
+    assert viewer.coloured_pixels() < drawn / 20
+
+
+def test_an_oblique_series_with_a_plane_across_the_slices_is_right_too(
+    pacs_server: PacsServer, viewer: Ohif, tmp_path: Path, pictures: Path
+) -> None:
+    series = series_of(pacs_server, "PGBM-003", "T1post")
+    uid = series.SeriesInstanceUID
+    submit_plane(pacs_server, uid, axis=0, index=140, tmp=tmp_path)
+    viewer.open(f"{series.StudyInstanceUID}&SeriesInstanceUIDs={uid}")
+    viewer.connect()
+    assert viewer.shown_series() == {uid}
+    viewer.run("propagate")
+    assert_same_voxels(viewer.labelmap(), infer(pacs_server, "propagate", uid, tmp_path))
+    viewer.screenshot(pictures / "ohif-6-oblique.png")
+
+
+def test_next_sample_and_training_from_the_panel(
+    pacs_server: PacsServer, viewer: Ohif, tmp_path: Path, pictures: Path
+) -> None:
+    series = series_of(pacs_server, "PGBM-006", "HippoCrop")
+    submit_plane(pacs_server, series.SeriesInstanceUID, axis=2, index=18, tmp=tmp_path)
+    viewer.open(series.StudyInstanceUID)
+    viewer.connect()
+    viewer.open_active_learning()
+    assert {"self_paced", "strided", "random", "first"} <= set(viewer.strategies())
+    assert viewer.press_training() == "Stop Training"
+    moved = {}
+    for _ in range(60):
+        viewer.page.wait_for_timeout(3000)
+        viewer.connect()
+        moved = viewer.bars()
+        if "epochs completed" in moved["Training"] and not moved["Training"].startswith("0%"):
+            break
+    viewer.screenshot(pictures / "ohif-4-training.png")
+    assert "epochs completed" in moved["Training"]
+    assert not moved["Training"].startswith("0%")
+    assert viewer.press_training() == "Update Model"
+    table = viewer.next_sample("self_paced")
+    viewer.screenshot(pictures / "ohif-5-next-sample.png")
+    assert " \u2192 " in table["Patient ID"]
+    assert table["Study Instance UID"].startswith("1.3.6.1.4.1")
