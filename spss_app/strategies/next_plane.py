@@ -98,11 +98,13 @@ class NextPlane(Strategy):
         project, image_id, plane = self.project, suggestion.image_id, suggestion.plane
         volume = project.volume(image_id)
         direction = plane.anatomical_name(volume.affine)
-        name = project.store.get_image_info(image_id).get("name", image_id)
+        info = project.store.get_image_info(image_id)
+        # From a PACS the id is a UID that says nothing to a person; the patient's id does.
+        name, shown = info.get("name", image_id), info.get("PatientID", image_id)
         return Answer(
             id=image_id,
             name=name,
-            PatientID=f"{image_id} \u2192 {direction} {plane.index}",
+            PatientID=f"{shown} \u2192 {direction} {plane.index}",
             path=project.store.get_image_uri(image_id),
             checksum=project.volumes.checksum(Path(project.store.get_image_uri(image_id))),
             draft=project.offer_draft(image_id),
