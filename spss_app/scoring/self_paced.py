@@ -71,6 +71,8 @@ class SelfPaced(ScoringMethod):
             draft=draft,
         )
         project.scores.write(image_id, {"model": model.version, "scores": scores.to_json()})
-        organ = summarise_organ(prediction.classes, spacing_mm=volume.spacing_mm)
+        # what a person drew places the organ better than a young network does
+        seen = prediction.classes if draft is None else draft
+        organ = summarise_organ(seen, spacing_mm=volume.spacing_mm)
         if organ is not None:
             project.organs.write(image_id, organ.to_json())

@@ -17,8 +17,8 @@ GOLDEN = 0.6180339887498949
 """Multiples of the golden ratio modulo 1 fill an interval evenly at every count."""
 
 USUAL_AREA = 2.0
-"""A volume's own draft or prediction tells where its organ lies if its foreground area is within
-this factor of the cohort's median: a young network also paints blobs elsewhere."""
+"""A prediction tells where a volume's organ lies only if its foreground area is within this factor
+of the cohort's median: a young network also paints blobs elsewhere."""
 
 UNKNOWN_ORGAN = (0.4, 0.6)
 """Where the organ's broad part is looked for before any draft: in the middle of the volume."""
@@ -62,9 +62,10 @@ class Cohort:
         """Args as for `suggest`; ``axis`` None chooses the family by `choose_axis`."""
         axis = choose_axis(images) if axis is None else axis
         drawn = sum(len(image.planes) for image in images)
-        organs = [image.organ.area_mm2[axis] for image in images if image.organ is not None]
-        area = float(np.median(organs)) if organs else 0.0
-        share = _organ_share(images, axis)
+        known = _where_organ_is_known(images)
+        share = _organ_share(known, axis)
+        areas = [image.organ.area_mm2[axis] for image in known if image.organ is not None]
+        area = float(np.median(areas)) if areas else 0.0
         cohort = cls(images, (), axis, tuple(class_names), drawn, share, area)
         free = tuple(
             index
@@ -82,13 +83,13 @@ class Cohort:
 
     def extent(self, image: ImageState) -> tuple[int, int]:
         """First and last plane of the organ: the volume's own, else by the cohort's share."""
-        if image.organ is not None and self._is_usual(image.organ):
+        if image.organ is not None and self._is_believed(image, image.organ):
             return image.organ.extent[self.axis]
         return self._shared(image, self.organ_share[:2] if self.organ_share else (0.0, 1.0))
 
     def broad(self, image: ImageState) -> tuple[int, int]:
         """First and last plane of its broad part; the volume's middle where nothing is known."""
-        if image.organ is not None and self._is_usual(image.organ):
+        if image.organ is not None and self._is_believed(image, image.organ):
             return image.organ.broad[self.axis]
         return self._shared(image, self.organ_share[2:] if self.organ_share else UNKNOWN_ORGAN)
 
@@ -123,9 +124,15 @@ class Cohort:
         share = (0.5 + order * GOLDEN) % 1.0
         return Plane(self.axis, int(planes[int(share * planes.size)]))
 
-    def _is_usual(self, organ: OrganSummary) -> bool:
+    def _is_believed(self, image: ImageState, organ: OrganSummary) -> bool:
+        """True for drafts, and for predictions that place the organ as the cohort's drafts do."""
+        if image.planes or self.organ_share is None:
+            return True
         area, usual = organ.area_mm2[self.axis], self.usual_area_mm2
-        return usual / USUAL_AREA <= area <= usual * USUAL_AREA
+        low, high = self._shared(image, self.organ_share[:2])
+        first, last = organ.broad[self.axis]
+        inside = low <= first and last <= high
+        return inside and usual / USUAL_AREA <= area <= usual * USUAL_AREA
 
     def _shared(self, image: ImageState, shares: tuple[float, ...]) -> tuple[int, int]:
         last = image.shape[self.axis] - 1
@@ -141,6 +148,12 @@ def _distance(planes: NDArray[np.int64], annotated: NDArray[np.int64]) -> NDArra
     if not annotated.size:
         return np.full(planes.shape, np.inf)
     return np.abs(planes[:, None] - annotated).min(axis=1).astype(np.float64)
+
+
+def _where_organ_is_known(images: Sequence[ImageState]) -> list[ImageState]:
+    """Volumes whose draft rests on a drawn plane; where there is none, those with a prediction."""
+    known = [image for image in images if image.organ is not None]
+    return [image for image in known if image.is_touched] or known
 
 
 def _organ_share(

@@ -22,7 +22,8 @@ class ImageState:
         planes: the planes annotated so far.
         dense: True if every voxel is annotated; such a volume is never suggested.
         scores: from `score_planes` on the published model's prediction; None before that.
-        organ: from `summarise_organ` on the newest draft or prediction; None if there is none.
+        organ: from `summarise_organ` on the propagated draft where a plane is drawn, else on the
+            newest prediction; None if there is neither.
     """
 
     image_id: str

@@ -166,6 +166,15 @@ def test_a_blob_far_from_where_the_cohort_has_its_organ_is_not_asked_about():
         assert 7 <= suggestion.plane.index <= 11
 
 
+def test_drafts_outvote_a_network_that_paints_every_border():
+    border = OrganSummary(((0, 19),) * 3, ((18, 19),) * 3, (2.0, 2.0, 2.0), (90.0, 90.0, 90.0))
+    images = [scored(f"case{index}", 18, 0.9, organ=border) for index in range(20)]
+    images.append(state("drawn", organ=ORGAN, planes=(Plane(0, 9),)))
+    for strategy in ("self_paced", "strided", "first"):
+        for suggestion in often(images, strategy=strategy):
+            assert 7 <= suggestion.plane.index <= 11
+
+
 def test_the_same_seed_gives_the_same_answer():
     for strategy in list_strategies():
         assert ask(cohort(), strategy=strategy, seed=3) == ask(cohort(), strategy=strategy, seed=3)
