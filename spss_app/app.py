@@ -74,7 +74,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
     def init_datastore(self) -> Datastore:
         """Opens the studies and everything that belongs to them."""
         found = find_studies(self.studies, self.options)
-        store = _open_store(found)
+        store = _open_store(found, self.options)
         dataset_json = Path(self.studies).expanduser() / "dataset.json"
         classes = TaskClasses(self.options.labels, dataset_json, found.own / "classes.json")
         self.project = Project(found, self.options, store, Ledger(found.ledger), classes)
@@ -214,10 +214,10 @@ class SpssApp(TaskRequests, MONAILabelApp):
         self.async_scoring("self_paced")
 
 
-def _open_store(studies: Studies) -> GuardedDatastore:
+def _open_store(studies: Studies, options: AppOptions) -> GuardedDatastore:
     if studies.images is not None:
         return LocalFolder(studies.images, studies.workspace)
     # imported here: a folder of images needs no DICOM library
-    from spss_app.dicomweb.datastore import open_datastore
+    from spss_app.dicomweb.opening import open_datastore
 
-    return open_datastore(studies.address, studies.workspace)
+    return open_datastore(studies.address, studies.workspace, ohif=options.ohif)

@@ -14,6 +14,7 @@ from spss.errors import InputError
 ANNOTATION_RULES = ("auto", "sparse", "dense")
 LAYOUTS = ("auto", "flat", "decathlon")
 AXES = ("auto", "0", "1", "2")
+OHIF = ("refuse", "mirrored", "as_stored")
 
 
 def _option(default: Any, text: str) -> Any:
@@ -35,6 +36,7 @@ class AppOptions:
     lease_minutes: float = _option(30.0, "minutes a served image is kept from other annotators")
     held_out: float = _option(0.2, "share of images kept out of training to judge new models")
     device: str = _option("auto", "auto, cpu, cuda or cuda:N")
+    ohif: str = _option("refuse", "slices of OHIF's segmentations: refuse, mirrored, as_stored")
     memory_gb: float = _option(0.0, "memory for training; 0 takes what is free")
 
     @classmethod
@@ -50,6 +52,7 @@ class AppOptions:
         _one_of("annotations", options.annotations, ANNOTATION_RULES)
         _one_of("layout", options.layout, LAYOUTS)
         _one_of("axis", options.axis, AXES)
+        _one_of("ohif", options.ohif, OHIF)
         if not 0 <= options.held_out < 1:
             msg = f"--conf held_out must be a share from 0 to below 1, got {options.held_out}."
             raise InputError(msg)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMWebDatastore
 from monailabel.datastore.local import DataModel, ImageLabelModel
 from monailabel.interfaces.exception import ImageNotFoundException
@@ -26,6 +25,7 @@ from spss_app.dicomweb.errors import PacsAwayError, PacsError, SeriesError
 from spss_app.dicomweb.exchange import Incoming, SegmentationExchange
 from spss_app.dicomweb.image_cache import ImageCache
 from spss_app.dicomweb.image_list import ImageList, search_filters
+from spss_app.dicomweb.ohif_export import REFUSE
 from spss_app.dicomweb.pacs import Pacs
 from spss_app.http_errors import answers_http
 
@@ -36,21 +36,6 @@ IMAGES = "dicom"
 """Subfolder of the workspace with the fetched series, one folder and one NIfTI file each."""
 
 _logger = logging.getLogger(__name__)
-
-
-def open_datastore(address: str, workspace: Path) -> DicomwebDatastore:
-    """The datastore of a DICOMweb address, with MONAI Label's settings for names and prefixes."""
-    user, password = (
-        settings.MONAI_LABEL_DICOMWEB_USERNAME or settings.MONAI_LABEL_DATASTORE_USERNAME,
-        settings.MONAI_LABEL_DICOMWEB_PASSWORD or settings.MONAI_LABEL_DATASTORE_PASSWORD,
-    )
-    prefixes = (
-        settings.MONAI_LABEL_QIDO_PREFIX,
-        settings.MONAI_LABEL_WADO_PREFIX,
-        settings.MONAI_LABEL_STOW_PREFIX,
-    )
-    auth = (user, password) if user and password else None
-    return DicomwebDatastore(Pacs(address, auth=auth, prefixes=prefixes), workspace)
 
 
 class DicomwebDatastore(GuardedDatastore):
@@ -64,16 +49,24 @@ class DicomwebDatastore(GuardedDatastore):
         pacs: the DICOMweb server.
         workspace: folder for fetched images, labels, the register and unsent segmentations.
         filters: QIDO-RS filters for images; the user's settings if None.
+        ohif: what to do with segmentations that OHIF wrote.
     """
 
     def __init__(
-        self, pacs: Pacs, workspace: Path, *, filters: Sequence[Mapping[str, str]] | None = None
+        self,
+        pacs: Pacs,
+        workspace: Path,
+        *,
+        filters: Sequence[Mapping[str, str]] | None = None,
+        ohif: str = REFUSE,
     ) -> None:
         self.workspace = Path(workspace).resolve()
         self.pacs = pacs
         self.images = ImageCache(self.workspace / IMAGES, pacs)
         self.found = ImageList(pacs, self.images, search_filters() if filters is None else filters)
-        self.exchange = SegmentationExchange(self.workspace / "pacs", pacs, self.images, self._take)
+        self.exchange = SegmentationExchange(
+            self.workspace / "pacs", pacs, self.images, self._take, ohif=ohif
+        )
         self._unsent = self.workspace / "pacs" / "unsent"
         self._synchronised_at = float("-inf")
         self._synchronising = threading.Lock()
@@ -160,7 +153,7 @@ class DicomwebDatastore(GuardedDatastore):
     def status(self) -> dict[str, Any]:
         """Counts, and what the annotator should know about the PACS."""
         known = self.exchange.register.known().values()
-        refused = [entry.detail for entry in known if entry.state == "refused"]
+        refused = [entry.detail for entry in known if entry.state in ("refused", "unsure")]
         return {
             **super().status(),
             "dicomweb": {
@@ -245,7 +238,7 @@ class DicomwebDatastore(GuardedDatastore):
         names = [BACKGROUND, *(str(item["name"]) for item in info.get("label_info", ()))]
         dense = bool(info.get("dense")) or "annotated_planes" not in info
         planes = [Plane(p["axis"], p["index"]) for p in info.get("annotated_planes", ())]
-        said = "all voxels" if dense else f"{len(planes)} planes"
+        said = "all voxels" if dense else f"{len(planes)} plane{'' if len(planes) == 1 else 's'}"
         digest = hashlib.sha256(classes.tobytes() + repr((names, dense, planes)).encode())
         return self.exchange.send(
             image_id,

@@ -16,6 +16,7 @@ from spss.errors import InputError
 from spss.types import ClassMap
 from spss_app.dicomweb.errors import PacsError
 from spss_app.dicomweb.image_cache import ImageCache
+from spss_app.dicomweb.ohif_export import REFUSE, correct_ohif, is_from_ohif, which_ohif
 from spss_app.dicomweb.outbox import Outbox
 from spss_app.dicomweb.pacs import FoundSeries, Pacs
 from spss_app.dicomweb.register import Known, Register
@@ -58,10 +59,17 @@ class SegmentationExchange:
         images: the fetched series.
         record: puts an incoming label into the ledger and says what it understood; raises
             InputError for a label it cannot use.
+        ohif: what to do with segmentations that OHIF wrote.
     """
 
     def __init__(
-        self, root: Path, pacs: Pacs, images: ImageCache, record: Callable[[Incoming], str]
+        self,
+        root: Path,
+        pacs: Pacs,
+        images: ImageCache,
+        record: Callable[[Incoming], str],
+        *,
+        ohif: str = REFUSE,
     ) -> None:
         self.root = Path(root)
         self.register = Register(self.root / "segmentations.json")
@@ -69,6 +77,7 @@ class SegmentationExchange:
         self._pacs = pacs
         self._images = images
         self._record = record
+        self._ohif = ohif
 
     def send(
         self,
@@ -162,7 +171,7 @@ class SegmentationExchange:
             self.register.add({uid: entry})
             if entry.state == "imported":
                 sentences.append(entry.detail)
-            elif entry.state == "refused":
+            elif entry.state in ("refused", "unsure"):
                 _logger.warning("A segmentation was not imported: %s", entry.detail)
         return tuple(sentences)
 
@@ -173,7 +182,8 @@ class SegmentationExchange:
         arrived = {
             entry.series_uid
             for entry in known.values()
-            if entry.state == "waiting" and entry.image_id in image_ids
+            if (entry.state == "waiting" and entry.image_id in image_ids)
+            or (entry.state == "unsure" and self._ohif != REFUSE)
         }
         done = {uid for uid, entry in known.items() if entry.series_uid not in arrived}
         counted: dict[str, int] = {}
@@ -202,7 +212,12 @@ class SegmentationExchange:
             return replace(entry, detail=detail)
         try:
             dataset = self._pacs.fetch_instance(series.study_uid, series.uid, uid)
-            label = read_segmentation(dataset, self._images.series(image_id))
+            images = self._images.series(image_id)
+            label = read_segmentation(dataset, images)
+            if is_from_ohif(dataset):
+                if self._ohif == REFUSE:
+                    return replace(entry, state="unsure", detail=which_ohif(uid))
+                label = correct_ohif(label, images, self._ohif)
             author = str(dataset.get("ContentCreatorName") or "")
             said = self._record(Incoming(image_id, label, author, f"DICOM SEG {uid}"))
             return replace(entry, state="imported", detail=said)

@@ -13,9 +13,10 @@ from filelock import FileLock
 
 from spss.annotation.durable import write_durably
 
-State = Literal["ours", "imported", "refused", "waiting"]
+State = Literal["ours", "imported", "refused", "waiting", "unsure"]
 """``ours``: written by this server. ``imported``: its planes are in the ledger. ``refused``: it
-cannot be used, ``detail`` says why. ``waiting``: its images are not (yet) among ours."""
+cannot be used, ``detail`` says why. ``waiting``: its images are not (yet) among ours. ``unsure``:
+the server must be told first how its slices are ordered."""
 
 
 @dataclass(frozen=True)
