@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 5e-3
 """Of AdamW at its peak: with instance normalisation and a few hundred steps, SGD 0.01 (nnU-Net's)
-has hardly moved."""
+has hardly moved. Hippocampus ``1x20``, ``mean_teacher``, 600 steps, one seed: validation Dice 0.808
+against 0.796 at 2e-3."""
 
 WEIGHT_DECAY = 1e-4
 WARM_UP = 0.03
