@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spss_apps.clients.ohif import Ohif
 
 _SHOW = """(index) => {
   const id = services.viewportGridService.getState().activeViewportId;
   const viewport = services.cornerstoneViewportService.getCornerstoneViewport(id);
   cornerstone.utilities.jumpToSlice(viewport.element, {imageIndex: index});
+}"""
+
+_DRAWN = """(index) => {
+  const all = services.segmentationService.getSegmentations();
+  const image = cornerstone.cache.getImage(all[0].representationData.Labelmap.imageIds[index]);
+  const values = image.voxelManager.getScalarData();
+  const found = [];
+  for (let i = 0; i < values.length; i++) if (values[i]) found.push(i);
+  return [[image.columns, image.rows], found];
 }"""
 
 
@@ -24,8 +36,11 @@ def open_to_draw(viewer: Ohif, study_uid: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> None:
+def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> NDArray[np.bool_]:
     """Adds a segmentation with one segment and brushes a stroke across the middle of a slice.
+
+    Returns:
+        ``(columns, rows)`` mask of what is coloured on that slice.
 
     Args:
         viewer: a page in the mode "Segmentation".
@@ -54,6 +69,10 @@ def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> N
     page.mouse.move(x + 60, y + 20, steps=6)
     page.mouse.up()
     page.wait_for_timeout(1500)
+    size, coloured = page.evaluate(_DRAWN, index)
+    mask = np.zeros(size[0] * size[1], bool)
+    mask[coloured] = True
+    return mask.reshape(size[1], size[0]).T
 
 
 def download(viewer: Ohif, folder: Path) -> Path:

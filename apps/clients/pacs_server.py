@@ -33,7 +33,11 @@ class PacsServer:
             Path(spss_app.__file__).parent,
             self.orthanc.dicomweb,
             log=self.log,
-            conf={"workspace": str(self.folder / "workspace"), "labels": ",".join(LABELS)},
+            conf={
+                "workspace": str(self.folder / "workspace"),
+                "labels": ",".join(LABELS),
+                "ohif": "mirrored",  # the viewer used here is the one that MONAI Label serves
+            },
         )
 
     @property

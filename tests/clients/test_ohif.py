@@ -12,6 +12,7 @@ import requests
 from pydicom.dataset import Dataset
 
 from spss_apps.clients.ohif import Ohif, why_not
+from spss_apps.clients.ohif_drawing import download, draw, open_to_draw, upload
 from spss_apps.clients.pacs_server import PacsServer
 
 NAMES = ("anterior", "posterior")
@@ -152,3 +153,26 @@ def test_next_sample_and_training_from_the_panel(
     viewer.screenshot(pictures / "ohif-5-next-sample.png")
     assert " \u2192 " in table["Patient ID"]
     assert table["Study Instance UID"].startswith("1.3.6.1.4.1")
+
+
+def test_a_plane_drawn_in_ohif_reaches_the_ledger_through_the_pacs(
+    pacs_server: PacsServer, viewer: Ohif, tmp_path: Path, pictures: Path
+) -> None:
+    series = series_of(pacs_server, "PGBM-003", "HippoCrop")
+    uid, index = series.SeriesInstanceUID, 12
+    study = f"{series.StudyInstanceUID}&SeriesInstanceUIDs={uid}"
+    open_to_draw(viewer, study)
+    drawn = draw(viewer, "posterior", index=index)
+    viewer.screenshot(pictures / "ohif-7-draw.png")
+    assert drawn.sum() > 20
+    upload(viewer, download(viewer, tmp_path))
+    answer = requests.get(f"{pacs_server.url}/datastore/?output=all", timeout=120).json()
+    final = answer["objects"][uid]["labels"]["final"]["info"]
+    assert final["annotated_planes"] == [{"axis": 2, "index": index}]
+    label = requests.get(
+        f"{pacs_server.url}/datastore/label", params={"label": uid, "tag": "final"}, timeout=60
+    )
+    (tmp_path / "final.nii.gz").write_bytes(label.content)
+    stored = np.asarray(nibabel.load(tmp_path / "final.nii.gz").dataobj)
+    assert np.array_equal(stored[:, :, index] == 2, drawn)
+    assert (stored > 0).sum() == drawn.sum()

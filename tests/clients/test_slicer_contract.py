@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import nibabel
@@ -147,13 +148,14 @@ def test_the_training_bar_moves_from_the_first_poll(
     loaded = load(slicer, pacs_server, HIPPOCAMPUS)
     loaded.segments["anterior"][10:20, 12:24, 11] = True
     slicer.submit(loaded)
-    slicer.train("spss", iterations=6, method="masked", device="cpu")
+    slicer.train("spss", iterations=40, method="masked", device="cpu")
     seen = []
-    for _ in range(400):
+    for _ in range(600):
         running = slicer.is_training()
         seen.append(slicer.progress())
         if not running:
             break
+        time.sleep(0.2)
     percents = [percent for percent, _ in seen]
     assert all(1 <= percent <= 100 for percent in percents)
     assert max(percents) > 1
