@@ -1,13 +1,15 @@
 # make demo   watch the whole loop run on real volumes      (DEMO="--rounds 2 --data DIR" passes options)
 # make test   lint, type check, all tests
-# Both install into .venv first; a second run installs nothing.
+# make clients   OHIF in a headless browser and Slicer's requests against a real DICOMweb server
+#                (Debian packages orthanc, orthanc-dicomweb, chromium; installed when run as root)
+# All install into .venv first; a second run installs nothing.
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO ?=
 
-.PHONY: demo test install clean
+.PHONY: demo test clients install clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -18,6 +20,9 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+clients: $(INSTALLED)
+	sh apps/clients/run.sh $(BIN)/python
 
 install: $(INSTALLED)
 
