@@ -34,6 +34,7 @@ class RoundRecord:
         planes_in_all: drawn so far.
         test_dice: by class name, and ``mean``; on volumes the server never saw.
         interval: half-width of the 95 % interval of the mean over test volumes.
+        outcome: of the training, in the server's words.
         train_seconds: from start to end of the training as the client sees it.
         measure_seconds: all test volumes over HTTP.
         seconds: the whole round.
@@ -43,6 +44,7 @@ class RoundRecord:
     planes_in_all: int
     test_dice: dict[str, float]
     interval: float
+    outcome: str
     train_seconds: float
     measure_seconds: float
     seconds: float
@@ -96,6 +98,7 @@ def _round_json(record: RoundRecord) -> dict[str, Any]:
         "planes_in_all": record.planes_in_all,
         "test_dice": {name: round(value, 4) for name, value in record.test_dice.items()},
         "interval": round(record.interval, 4),
+        "outcome": record.outcome,
         "train_seconds": round(record.train_seconds, 1),
         "measure_seconds": round(record.measure_seconds, 1),
         "seconds": round(record.seconds, 1),

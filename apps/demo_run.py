@@ -73,7 +73,7 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
     title = f"Round {number}/{options.rounds}"
     start = time.perf_counter()
     planes = _draw(stage, title, options.seed * SEED_STRIDE + planes_before)
-    _, train_seconds = _timed(lambda: _train(stage, title))
+    trained, train_seconds = _timed(lambda: _train(stage, title))
     summary, measure_seconds = _timed(lambda: _measure(stage, title))
     dice = {name: row["dice"] for name, row in summary.statistics.items()}
     return RoundRecord(
@@ -81,6 +81,7 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
         planes_in_all=planes_before + len(planes),
         test_dice={name: statistic.mean for name, statistic in dice.items()},
         interval=dice["mean"].interval,
+        outcome=str(trained.get("outcome", "")),
         train_seconds=train_seconds,
         measure_seconds=measure_seconds,
         seconds=time.perf_counter() - start,

@@ -76,8 +76,11 @@ class Demo:
 
     @property
     def conf(self) -> dict[str, str]:
-        """``--conf`` of the server."""
-        return {"labels": ",".join(self.class_names[1:])}
+        """``--conf`` of the server.
+
+        No plane is held out to judge new networks by: the demo has few, and test volumes of its own.
+        """
+        return {"labels": ",".join(self.class_names[1:]), "held_out": "0"}
 
 
 def prepare(options: DemoOptions) -> Demo:

@@ -108,8 +108,18 @@ def _table(record: DemoRecord) -> str:
     rows = "".join(_row(number, item, names) for number, item in enumerate(record.rounds, start=1))
     return (
         f"<table><tr><th>round</th><th>planes drawn</th>{header}"
-        f"<th>training s</th><th>round s</th></tr>{rows}</table>"
+        f"<th>training s</th><th>round s</th></tr>{rows}</table>{_outcomes(record)}"
     )
+
+
+def _outcomes(record: DemoRecord) -> str:
+    """What the server said of each training."""
+    lines = "".join(
+        f"<br>{number}. {escape(item.outcome)}"
+        for number, item in enumerate(record.rounds, start=1)
+        if item.outcome
+    )
+    return f"<p class='lead'>The server on its trainings:{lines}</p>" if lines else ""
 
 
 def _row(number: int, record: RoundRecord, names: Sequence[str]) -> str:

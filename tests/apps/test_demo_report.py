@@ -16,7 +16,7 @@ def record():
     plane = DrawnPlane(question, "1 plane", 0.81, 1.2)
     dice = {"front": 0.5, "back": 0.25, "mean": 0.375}
     rounds = [
-        RoundRecord((plane,), 1, dice, 0.02, 60.0, 5.0, 70.0),
+        RoundRecord((plane,), 1, dice, 0.02, "It is in use.", 60.0, 5.0, 70.0),
         RoundRecord(
             (plane,), 2, {name: value + 0.2 for name, value in dice.items()}, 0.02, 1, 1, 9
         ),
@@ -54,6 +54,7 @@ def test_the_report_tells_command_scores_reasons_and_order(tmp_path):
     html = report_of(tmp_path, record())
     assert "spss demo --rounds 2" in html
     assert "0.575" in html
+    assert "1. It is in use." in html
     assert "entropy &gt; 0.4 &amp; rising" in html
     assert "case &lt;1&gt;" in html
     assert html.index("1. sagittal plane 17") < html.index("2. sagittal plane 17")
