@@ -26,12 +26,15 @@ class FlowPropagator:
             many pixels (whole factors, at most ``largest_factor``): flow patches of 8 pixels
             cannot see structures of 10 pixels.
         largest_factor: bound of the enlargement.
+        largest_side: larger slices are shrunk to this geometric mean of their sides: the fields
+            are smooth, and a 512² slice costs as much as a 256² one.
         patch: side of DIS's patches in pixels; small ones follow thin structures.
         threads: slice pairs registered at a time; each uses one OpenCV thread.
     """
 
     smallest_side: int = 84
     largest_factor: int = 4
+    largest_side: int = 256
     patch: int = 4
     threads: int = 1
 
@@ -43,16 +46,16 @@ class FlowPropagator:
 
     def register(self, stack: Stack, pairs: list[tuple[int, int]]) -> list[Field]:
         """Fields of ``(target, source)`` pairs of slices, see ``spss.propagation.fields``."""
-        factor = self._factor(stack.shape[1], stack.shape[2])
+        size = self._size(stack.shape[1], stack.shape[2])
         needed = sorted({index for pair in pairs for index in pair})
-        pictures = {index: _picture(stack.slices[index], factor) for index in needed}
+        pictures = {index: _picture(stack.slices[index], size) for index in needed}
         engines = threading.local()
 
         def one(pair: tuple[int, int]) -> Field:
             if not hasattr(engines, "dis"):
                 engines.dis = self._engine()
-            size = (stack.shape[1], stack.shape[2])
-            return _flow(engines.dis, pictures[pair[0]], pictures[pair[1]], size, factor)
+            field = _flow(engines.dis, pictures[pair[0]], pictures[pair[1]])
+            return _onto(field[: size[0], : size[1]], (stack.shape[1], stack.shape[2]))
 
         with one_opencv_thread():
             if self.threads <= 1 or len(pairs) < 4:
@@ -60,9 +63,13 @@ class FlowPropagator:
             with ThreadPoolExecutor(self.threads) as pool:
                 return list(pool.map(one, pairs))
 
-    def _factor(self, height: int, width: int) -> int:
-        wanted = math.ceil(self.smallest_side / math.sqrt(height * width))
-        return min(self.largest_factor, max(1, wanted))
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the pictures that are registered."""
+        side = math.sqrt(height * width)
+        factor = float(min(self.largest_factor, max(1, math.ceil(self.smallest_side / side))))
+        if side > self.largest_side:
+            factor = self.largest_side / side
+        return max(1, round(height * factor)), max(1, round(width * factor))
 
     def _engine(self) -> cv2.DISOpticalFlow:
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -76,29 +83,27 @@ _LEAST_SIDE = 16
 """DIS needs at least a few patches a side; smaller slices are padded."""
 
 
-def _picture(values: NDArray[np.float32], factor: int) -> NDArray[np.uint8]:
-    """8-bit picture of a 0…1 slice, enlarged, padded to DIS's least size."""
+def _picture(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """8-bit picture of a 0…1 slice with ``size`` rows and columns, padded to DIS's least size."""
     picture = np.rint(np.ascontiguousarray(values) * 255).astype(np.uint8)
-    if factor > 1:
-        size = (picture.shape[1] * factor, picture.shape[0] * factor)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
+    if picture.shape != size:
+        how = cv2.INTER_AREA if size[0] < picture.shape[0] else cv2.INTER_CUBIC
+        picture = np.asarray(cv2.resize(picture, size[::-1], interpolation=how), np.uint8)
     pad = [(0, max(0, _LEAST_SIDE - side)) for side in picture.shape]
     return np.pad(picture, pad, mode="edge") if any(after for _, after in pad) else picture
 
 
-def _flow(
-    dis: cv2.DISOpticalFlow,
-    target: NDArray[np.uint8],
-    source: NDArray[np.uint8],
-    size: tuple[int, int],
-    factor: int,
-) -> Field:
-    """Flow on the enlarged pictures, brought back to the ``(H, W)`` pixels of the slices."""
-    height, width = size
+def _flow(dis: cv2.DISOpticalFlow, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> Field:
+    """Where the target's pixels lie in the source, in the pictures' pixels."""
     if np.array_equal(target, source):
-        return identity_field(height, width)
-    field = np.asarray(dis.calc(target, source, None))  # type: ignore[call-overload]
-    field = field[: height * factor, : width * factor]
-    if factor > 1:
-        field = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_AREA))
-    return np.ascontiguousarray(field / factor, np.float32)
+        return identity_field(*target.shape)
+    return np.asarray(dis.calc(target, source, None), np.float32)  # type: ignore[call-overload]
+
+
+def _onto(field: Field, size: tuple[int, int]) -> Field:
+    """A field on the slices' own pixels, in their unit."""
+    if field.shape[:2] == size:
+        return np.ascontiguousarray(field)
+    scale = np.array([size[1] / field.shape[1], size[0] / field.shape[0]], np.float32)
+    how = cv2.INTER_AREA if size[0] < field.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(field, size[::-1], interpolation=how) * scale, np.float32)

@@ -7,37 +7,45 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from spss.propagation.decision import best_threshold
 from spss.propagation.pseudo_label import PseudoLabel
 from spss.types import Shape
 
 LEAST_WEIGHT = 1e-3
-"""So that a voxel only unreliable planes reach still gets their opinion."""
+"""So that a voxel only unsure planes reach still gets their opinion."""
+
+FAR_AWAY = 0.99
+"""Reliability of background in a slice that was looked at, far from any carried structure."""
+
+_SLAB = 16
 
 
 @dataclass
 class Fusion:
-    """Sums up what each drawn plane says, weighted by reliability over distance.
+    """Sums up what each drawn plane says, weighted by its certainty over distance.
 
-    ``w = (reliability + LEAST_WEIGHT) / distance_mm``: between two parallel planes of equal
-    reliability that is the linear blend.
+    ``w = (max p + LEAST_WEIGHT) / distance_mm``: between two parallel planes of equal certainty
+    that is the linear blend; crossing planes speak where they are near.
+
+    Attributes:
+        class_count: including background.
+        shape: of the volume.
     """
 
     class_count: int
     shape: Shape
     probabilities: NDArray[np.float32] = field(init=False)
-    reliability: NDArray[np.float32] = field(init=False)
     weight: NDArray[np.float32] = field(init=False)
+    looked_at: list[tuple[slice, slice, slice]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.probabilities = np.zeros((self.class_count, *self.shape), np.float32)
-        self.reliability = np.zeros(self.shape, np.float32)
         self.weight = np.zeros(self.shape, np.float32)
 
     def add(
         self,
         where: tuple[slice, slice, slice],
         probabilities: NDArray[np.float32],
-        reliability: NDArray[np.float32],
         distance_mm: NDArray[np.float32],
     ) -> None:
         """Adds one plane's opinion inside the box ``where``.
@@ -45,20 +53,52 @@ class Fusion:
         Args:
             where: box of the volume that the arrays cover.
             probabilities: ``(C, i, j, k)``.
-            reliability: ``(i, j, k)``.
             distance_mm: broadcastable to ``(i, j, k)``, > 0.
         """
-        weight = (reliability + LEAST_WEIGHT) / distance_mm
-        self.probabilities[(slice(None), *where)] += weight * probabilities
-        self.reliability[where] += weight * reliability
+        weight = (probabilities.max(axis=0) + LEAST_WEIGHT) / distance_mm
+        for index, each in enumerate(probabilities):
+            self.probabilities[(index, *where)] += weight * each
         self.weight[where] += weight
 
-    def result(self) -> PseudoLabel:
-        """Voxels that no plane speaks for are background."""
+    def look(self, axis: int, span: slice) -> None:
+        """Notes that slices ``span`` along ``axis`` were propagated to."""
+        everything = [slice(None)] * 3
+        everything[axis] = span
+        self.looked_at.append((everything[0], everything[1], everything[2]))
+
+    def result(self, *, best_dice: bool) -> PseudoLabel:
+        """Normalises. Voxels that no plane speaks for are background.
+
+        Args:
+            best_dice: the probabilities are calibrated: move each class's Dice-optimal threshold
+                to one half, and report the calibrated probability as reliability.
+        """
         silent = self.weight <= 0
-        self.probabilities[0][silent] = 1.0
-        self.reliability[silent] = 1.0
-        self.weight[silent] = 1.0
+        self.probabilities[0][silent] = self.weight[silent] = 1.0
         self.probabilities /= self.weight
-        self.reliability /= self.weight
-        return PseudoLabel(self.probabilities, np.clip(self.reliability, 0.0, 1.0))
+        reliability = self.weight
+        thresholds = [
+            best_threshold(each) if best_dice and each.any() else 0.5
+            for each in self.probabilities[1:]
+        ]
+        for start in range(0, self.shape[0], _SLAB):
+            slab = slice(start, start + _SLAB)
+            reliability[slab] = _shift(self.probabilities[:, slab], thresholds)
+        self._rate_silence(reliability, silent)
+        return PseudoLabel(self.probabilities, reliability)
+
+    def _rate_silence(self, reliability: NDArray[np.float32], silent: NDArray[np.bool_]) -> None:
+        """Far from every structure background is safe; where nobody looked nothing is known."""
+        reliability[silent] = 0.0
+        for where in self.looked_at:
+            reliability[where][silent[where]] = FAR_AWAY
+
+
+def _shift(probabilities: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.float32]:
+    """Moves the thresholds to one half, in place; returns the calibrated probability chosen."""
+    before = probabilities.copy()
+    for index, threshold in enumerate(thresholds, start=1):
+        probabilities[index] *= (1 - threshold) / threshold
+    probabilities /= probabilities.sum(axis=0)
+    chosen = np.argmax(probabilities, axis=0)[None]
+    return np.take_along_axis(before, chosen, axis=0)[0]

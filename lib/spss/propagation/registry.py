@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from spss.errors import InputError
@@ -20,13 +22,64 @@ class Propagator(Protocol):
         ...
 
 
-PROPAGATORS: dict[str, Callable[[int], Propagator]] = {
-    "copy": lambda threads: CopyPropagator(),
-    "distance": lambda threads: DistancePropagator(),
-    "flow": lambda threads: FlowPropagator(threads=threads),
-    "auto": lambda threads: FlowPropagator(threads=threads),
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a propagator may use.
+
+    Attributes:
+        threads: cores.
+        weights: file of a trained registration network, for ``learned``.
+    """
+
+    threads: int = 1
+    weights: Path | None = None
+
+
+def _demons(resources: Resources) -> Propagator:
+    from spss.propagation.demons import DemonsPropagator
+
+    return DemonsPropagator(threads=resources.threads)
+
+
+def _learned(resources: Resources) -> Propagator:
+    from spss.propagation.learned import LearnedPropagator, RegistrationNetwork
+
+    if resources.weights is None:
+        return LearnedPropagator()
+    return LearnedPropagator(network=RegistrationNetwork.load(resources.weights))
+
+
+def _correspondence(resources: Resources) -> Propagator:
+    from spss.propagation.correspondence import CorrespondencePropagator
+
+    return CorrespondencePropagator()
+
+
+def _ensemble(resources: Resources) -> Propagator:
+    from spss.propagation.ensemble import EnsemblePropagator
+
+    return EnsemblePropagator(
+        members=(FlowPropagator(threads=resources.threads), _demons(resources))
+    )
+
+
+def _auto(resources: Resources) -> Propagator:
+    from spss.propagation.auto import AutoPropagator
+
+    return AutoPropagator(flow=FlowPropagator(threads=resources.threads))
+
+
+PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {
+    "auto": _auto,
+    "copy": lambda resources: CopyPropagator(),
+    "correspondence": _correspondence,
+    "demons": _demons,
+    "distance": lambda resources: DistancePropagator(),
+    "ensemble": _ensemble,
+    "flow": lambda resources: FlowPropagator(threads=resources.threads),
+    "learned": _learned,
 }
-"""Name to a maker that takes the number of threads."""
+"""Name to a maker. Those that need torch or SimpleITK import them when asked for."""
 
 
 def list_propagators() -> tuple[str, ...]:
@@ -34,9 +87,9 @@ def list_propagators() -> tuple[str, ...]:
     return tuple(sorted(PROPAGATORS))
 
 
-def make_propagator(name: str, threads: int = 1) -> Propagator:
+def make_propagator(name: str, resources: Resources | None = None) -> Propagator:
     """Raises InputError if there is no propagator of that name."""
     if name not in PROPAGATORS:
         msg = f"There is no propagator {name!r}: use one of {', '.join(list_propagators())}."
         raise InputError(msg)
-    return PROPAGATORS[name](threads)
+    return PROPAGATORS[name](resources or Resources())

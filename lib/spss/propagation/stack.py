@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spss.annotation import SparseLabel
 from spss.types import ImageArray, SpacingMm
 
 ROBUST_PERCENTILES = (1.0, 99.0)
@@ -89,3 +90,12 @@ def scale_intensities(image: ImageArray) -> NDArray[np.float32]:
     if high <= low:
         return np.zeros_like(image)
     return np.clip((image - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+
+
+def structure_radius_mm(label: SparseLabel, spacing_mm: SpacingMm) -> float:
+    """Equivalent radius of the largest drawn foreground, over all annotated planes."""
+    largest = 0.0
+    for plane in label.planes:
+        pixel_mm2 = np.prod([spacing_mm[axis] for axis in range(3) if axis != plane.axis])
+        largest = max(largest, float((label.classes[plane.slices] > 0).sum() * pixel_mm2))
+    return float(np.sqrt(largest / np.pi))

@@ -1,0 +1,219 @@
+"""What the images say for and against a carried class, voxel by voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spss.propagation.appearance import histogram_likelihood, texture_likelihood
+from spss.propagation.view import Maps, View
+
+FEATURES = (
+    "prior",
+    "prior_wide",
+    "others",
+    "depth",
+    "own_depth",
+    "image",
+    "residual",
+    "residual_wide",
+    "residual_worst",
+    "residual_mean",
+    "raw_residual",
+    "match",
+    "likelihood",
+    "likelihood_wide",
+    "likelihood_worst",
+    "texture",
+    "edge",
+    "reach",
+    "steps",
+    "thickness",
+    "slice_residual",
+    "slice_residual_worst",
+    "slice_match",
+    "slice_likelihood",
+    "ring_likelihood",
+    "slice_area",
+)
+"""Names of the evidence's channels, in order; ``evidence`` says what each is."""
+
+
+def evidence(view: View) -> Maps:
+    """Evidence for one class.
+
+    All lengths are in equivalent radii of the drawn structure, all intensities in standard
+    deviations of the drawn structure and its ring, brighter inside than outside.
+
+    Returns:
+        ``(F, S, h, w)`` float32, the channels of ``FEATURES``:
+
+        - prior (logit / 2), the same blurred, the other classes' prior (logit / 2);
+        - depth inside the carried contour and inside the drawn one;
+        - the image itself; its residual against the warped drawn slice, blurred narrowly and
+          widely, the worst and the mean of the wide one on the way from the drawn slice, and one
+          on the volume's own intensity scale, blurred across slices as well;
+        - match: local correlation of image and warped drawn slice;
+        - log likelihood of the intensity inside against the ring, narrow, wide, and its worst on
+          the way; of intensity, its surroundings and its gradient together (texture);
+        - edge: how much the image darkens outwards along the carried contour's normal;
+        - distance from the drawn slice (reach), registration steps, the drawn structure's
+          greatest depth (1 for a disc, small for a ring or a sheet);
+        - over the carried structure as a whole: residual, worst residual so far, match,
+          likelihood inside and just outside, area against the drawn one.
+    """
+    index, radius = view.index, view.radius
+    scale = _Scale.of(view)
+    image, warped = scale(view.image), scale(view.warped)
+    residual = np.abs(image - warped)
+    wide = blur(residual, 0.35 * radius)
+    depth = np.stack([depth_of(each > 0.5, 2 * radius) for each in view.prior]) / radius
+    own_depth = np.clip(scale.depth / radius, -2, 2)
+    smooth = blur(view.image, 0.08 * radius)
+    likelihood = histogram_likelihood(smooth, index, scale.inside, scale.ring)
+    likelihood_wide = blur(likelihood, 0.3 * radius)
+    texture = texture_likelihood(view.image, index, scale.inside, scale.ring, radius, blur)
+    match = _match(image, warped, 0.3 * radius)
+    steps = np.abs(np.arange(len(image)) - index).astype(np.float32)
+    slice_residual = _mean_under(residual, view.prior)
+    just_outside = np.clip(1 - np.abs(depth + 0.3) / 0.3, 0, 1)
+    own_area = max(float(view.prior[index].sum()), 1.0)
+    channels = (
+        _logit(view.prior),
+        _logit(blur(view.prior, 0.3 * radius)),
+        _logit(view.others),
+        depth,
+        own_depth[None],
+        image / 2,
+        blur(residual, 0.12 * radius),
+        wide,
+        outward(wide, index, np.maximum.accumulate),
+        outward(wide, index, _running_mean),
+        10 * _across(blur(np.abs(view.image - view.warped), 0.2 * radius)),
+        match,
+        blur(likelihood, 0.1 * radius) / 2,
+        likelihood_wide / 2,
+        outward(likelihood_wide, index, np.minimum.accumulate) / 2,
+        texture / 3,
+        _edge(image, depth, 0.12 * radius),
+        np.minimum(steps * view.step, 5) / 2,
+        np.log1p(steps) / 3,
+        np.full(len(image), min(float(scale.depth.max()) / radius, 1.5), np.float32),
+        slice_residual,
+        outward(slice_residual, index, np.maximum.accumulate),
+        _mean_under(match, view.prior),
+        _mean_under(likelihood, view.prior) / 2,
+        _mean_under(likelihood, just_outside) / 2,
+        np.minimum(view.prior.sum(axis=(1, 2)) / own_area, 3),
+    )
+    out = np.empty((len(channels), *image.shape), np.float32)
+    for place, channel in enumerate(channels):
+        out[place] = channel[:, None, None] if channel.ndim == 1 else channel
+    return out
+
+
+class _Scale:
+    """Intensities relative to the drawn structure and the ring around it."""
+
+    def __init__(self, view: View) -> None:
+        drawn = view.prior[view.index]
+        own = drawn > 0.5 if (drawn > 0.5).any() else drawn >= drawn.max()
+        self.depth = depth_of(own, 3 * view.radius)
+        self.inside = own
+        self.ring = (self.depth <= 0) & (self.depth > -RING_RADII * view.radius)
+        values = view.image[view.index]
+        inside = float(values[self.inside].mean())
+        ring = float(values[self.ring].mean()) if self.ring.any() else inside
+        self.middle = 0.5 * (inside + ring)
+        deviation = float(values[self.inside | self.ring].std())
+        self.factor = (1 if inside >= ring else -1) / max(deviation, LEAST_DEVIATION)
+
+    @classmethod
+    def of(cls, view: View) -> _Scale:
+        return cls(view)
+
+    def __call__(self, values: Maps) -> Maps:
+        return np.clip((values - np.float32(self.middle)) * np.float32(self.factor), -4, 4)
+
+
+RING_RADII = 0.75
+"""Width of the ring around the drawn structure that stands for what is not the structure."""
+
+LEAST_DEVIATION = 0.02
+"""Of the 0…1 intensity range: a nearly constant structure must not turn noise into evidence."""
+
+
+def blur(maps: Maps, sigma: float) -> Maps:
+    """Gaussian in plane of each slice of ``(S, h, w)``; sigma in pixels."""
+    if sigma < 0.3:
+        return maps
+    out = np.empty_like(maps)
+    for index, each in enumerate(maps):
+        cv2.GaussianBlur(each, (0, 0), sigma, dst=out[index], borderType=cv2.BORDER_REPLICATE)
+    return out
+
+
+def outward(values: Maps, index: int, accumulate: Callable[..., Maps]) -> Maps:
+    """Accumulates along the first axis, away from ``index`` to both sides."""
+    out = np.empty_like(values)
+    out[index:] = accumulate(values[index:], axis=0)
+    out[: index + 1] = accumulate(values[index::-1], axis=0)[::-1]
+    return out
+
+
+def depth_of(mask: NDArray[np.bool_], bound: float) -> Maps:
+    """``(h, w)`` pixels inside (positive) or outside the mask, cut at ``±bound``."""
+    if mask.all() or not mask.any():
+        return np.full(mask.shape, bound if mask.all() else -bound, np.float32)
+    flat = mask.astype(np.uint8)
+    inside = cv2.distanceTransform(flat, cv2.DIST_L2, cv2.DIST_MASK_5)
+    outside = cv2.distanceTransform(1 - flat, cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.clip(np.where(mask, inside - 0.5, 0.5 - outside), -bound, bound).astype(np.float32)
+
+
+def _logit(probability: Maps) -> Maps:
+    """Half the logit, bounded: a certain prior must not drown the rest."""
+    return np.log((probability + 0.02) / (1.02 - probability)) / 2
+
+
+def _running_mean(values: Maps, axis: int = 0) -> Maps:
+    count = np.arange(1, len(values) + 1, dtype=np.float32)
+    total = np.cumsum(values, axis=axis, dtype=np.float32)
+    return total / count.reshape(-1, *([1] * (values.ndim - 1)))
+
+
+def _across(values: Maps) -> Maps:
+    """Blurs over neighbouring slices (1-2-1)."""
+    padded = np.concatenate([values[:1], values, values[-1:]])
+    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+
+
+def _match(first: Maps, second: Maps, sigma: float) -> Maps:
+    """Correlation of two pictures in a Gaussian window, −1…1."""
+    mean1, mean2 = blur(first, sigma), blur(second, sigma)
+    variance1 = np.maximum(blur(first * first, sigma) - mean1 * mean1, 0) + 0.01
+    variance2 = np.maximum(blur(second * second, sigma) - mean2 * mean2, 0) + 0.01
+    return (blur(first * second, sigma) - mean1 * mean2) / np.sqrt(variance1 * variance2)
+
+
+def _edge(image: Maps, depth: Maps, sigma: float) -> Maps:
+    """Derivative of the blurred image along the carried contour's inward normal."""
+    smooth = blur(image, max(sigma, 0.6))
+    out = np.empty_like(image)
+    for index in range(len(image)):
+        product = np.zeros(image.shape[1:], np.float32)
+        length = np.full(image.shape[1:], 1e-3, np.float32)
+        for x, y in ((1, 0), (0, 1)):
+            normal = cv2.Sobel(depth[index], cv2.CV_32F, x, y, ksize=3)
+            product += cv2.Sobel(smooth[index], cv2.CV_32F, x, y, ksize=3) * normal
+            length += normal * normal
+        out[index] = product / np.sqrt(length)
+    return np.clip(out / 4, -2, 2)
+
+
+def _mean_under(maps: Maps, weight: Maps) -> Maps:
+    """``(S,)`` mean of each slice's map under a weight map."""
+    return (maps * weight).sum(axis=(1, 2)) / (weight.sum(axis=(1, 2)) + 1e-3)
