@@ -78,7 +78,7 @@ class Demo:
     def conf(self) -> dict[str, str]:
         """``--conf`` of the server.
 
-        No plane is held out to judge new networks by: the demo has few, and test volumes of its own.
+        No plane is held out to judge new networks by: planes are few, and test volumes do that.
         """
         return {"labels": ",".join(self.class_names[1:]), "held_out": "0"}
 

@@ -18,7 +18,7 @@ def record():
     rounds = [
         RoundRecord((plane,), 1, dice, 0.02, "It is in use.", 60.0, 5.0, 70.0),
         RoundRecord(
-            (plane,), 2, {name: value + 0.2 for name, value in dice.items()}, 0.02, 1, 1, 9
+            (plane,), 2, {name: value + 0.2 for name, value in dice.items()}, 0.02, "", 1, 1, 9
         ),
     ]
     return DemoRecord(
