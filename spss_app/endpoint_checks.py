@@ -12,6 +12,7 @@ from typing import Any
 
 from monailabel.interfaces.utils.app import app_instance
 from monailabel.utils.async_tasks.task import AsyncTask
+from monailabel.utils.async_tasks.utils import processes
 
 _MARK = "_spss_checked"
 
@@ -33,6 +34,11 @@ def _checked_run(run: Any) -> Any:
         if hasattr(app, "checked_task_request"):
             request = app.checked_task_request(method, {**(request or {}), **(params or {})})
             params = None
-        return run(method, request, params, *args, **kwargs)
+        idle = not processes(method)
+        answer = run(method, request, params, *args, **kwargs)
+        background = idle and answer[0] is not None and not kwargs.get("force_sync")
+        if background and hasattr(app, "task_submitted"):
+            app.task_submitted(method, request)
+        return answer
 
     return checked

@@ -68,6 +68,11 @@ class TaskRequests(MONAILabelApp):
             raise not_found(what, name, list(tasks))
         return {**clean(request, tasks[name].request_keys), key: name}
 
+    def task_submitted(self, kind: str, request: Mapping[str, Any]) -> None:
+        """A background task was started: its process takes a while until it can speak itself."""
+        if kind == "train":
+            self._trainers[request["model"]].submitted(request)
+
     def bundle_path(self, model: Any) -> None:
         """No bundles: nothing a client sends may become a Python path."""
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ class SpssTraining(TrainTask):
     def stats(self) -> dict[str, Any]:
         """Progress for the viewers, which take an absent epoch for a finished training."""
         return self.status.read() or {"epoch": 0, "total_epochs": _ROUNDS, "best_metric": 0.0}
+
+    def submitted(self, request: Mapping[str, Any]) -> None:
+        """Resets the viewers' bars, which would show the last training until the process runs."""
+        self.status.start(_ROUNDS, method=request.get("method", self.project.options.method))
 
     def __call__(self, request: dict[str, Any], datastore: Any = None) -> dict[str, Any]:
         """Trains, judges, publishes, scores; returns the final state."""

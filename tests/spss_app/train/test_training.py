@@ -162,6 +162,18 @@ def test_progress_is_told_from_the_first_moment(server, tmp_path, only_plane, mo
     assert "Interrupted" in trainer.stats()["outcome"]
 
 
+def test_a_started_training_resets_the_bar_before_its_process_speaks(trained_server, monkeypatch):
+    trainer = trained_server.app._trainers["spss"]
+    assert "total_time" in trainer.stats()
+    monkeypatch.setattr(
+        "monailabel.utils.async_tasks.task.run_background_task", lambda request, method: {"id": "1"}
+    )
+    answer = trained_server.http.post("/train/spss", json=FAST)
+    assert answer.status_code == 200, answer.text
+    assert trainer.stats()["epoch"] == 0
+    assert "total_time" not in trainer.stats()
+
+
 def test_only_changed_constants_reach_the_method(server):
     trainer = server.app._trainers["spss"]
     shown = trainer.config()
