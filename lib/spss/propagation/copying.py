@@ -25,6 +25,4 @@ def _copy(stack: Stack, drawn: DrawnSlice) -> Carried:
     probabilities[:, drawn.first : drawn.last + 1] = drawn.one_hot[:, None]
     image = stack.slices[drawn.index]
     warped = np.repeat(image[None], stack.shape[0], axis=0)
-    return Carried(
-        probabilities=probabilities, warped=warped, residual=np.abs(warped - stack.slices)
-    )
+    return Carried(probabilities=probabilities, warped=warped)

@@ -91,8 +91,7 @@ class CorrespondencePropagator:
                     probabilities[:, index] = maps[0, :-1].numpy()
                     warped[index] = maps[0, -1].numpy()
                     before = here
-        residual = np.abs(warped - stack.slices)
-        return Carried(probabilities=probabilities, warped=warped, residual=residual)
+        return Carried(probabilities=probabilities, warped=warped)
 
     def _verified(self, maps: Tensor, image: Tensor, before: Tensor) -> Tensor:
         """Hands pixels that look like their class's surroundings back to background."""

@@ -42,7 +42,7 @@ class EnsemblePropagator:
         warped, total = np.zeros(stack.shape, np.float32), np.zeros(stack.shape, np.float32)
         for opinion in opinions:
             weight = np.empty(stack.shape, np.float32)
-            for index, residual in enumerate(opinion.residual):
+            for index, residual in enumerate(opinion.residual(stack)):
                 weight[index] = cv2.GaussianBlur(residual, (0, 0), self.sigma)
             weight = np.exp(-weight / self.tolerance) + np.float32(1e-6)
             probabilities += weight * opinion.probabilities
@@ -50,6 +50,4 @@ class EnsemblePropagator:
             total += weight
         probabilities /= total
         warped /= total
-        return Carried(
-            probabilities=probabilities, warped=warped, residual=np.abs(warped - stack.slices)
-        )
+        return Carried(probabilities=probabilities, warped=warped)

@@ -29,9 +29,8 @@ class SimpleEnd:
 
     def keep(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> NDArray[np.float32]:
         """``(S, H, W)`` float32 in 0…1: the share of each foreground probability to keep."""
-        del stack
         sigma = (self.smoothing_across, self.smoothing_in_plane, self.smoothing_in_plane)
-        residual = gaussian_filter(carried.residual, sigma, mode="nearest")
+        residual = gaussian_filter(carried.residual(stack), sigma, mode="nearest")
         steps = np.abs(np.arange(residual.shape[0]) - drawn.index).astype(np.float32)
         kept = np.exp(-self.strength * np.maximum(residual - self.threshold, 0))
         return np.asarray(kept * (self.fade**steps)[:, None, None], np.float32)

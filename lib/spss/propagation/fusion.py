@@ -19,6 +19,8 @@ FAR_AWAY = 0.99
 
 _SLAB = 16
 
+Box3 = tuple[slice, slice, slice]
+
 
 @dataclass
 class Fusion:
@@ -36,7 +38,8 @@ class Fusion:
     shape: Shape
     probabilities: NDArray[np.float32] = field(init=False)
     weight: NDArray[np.float32] = field(init=False)
-    looked_at: list[tuple[slice, slice, slice]] = field(init=False, default_factory=list)
+    spoken: list[Box3] = field(init=False, default_factory=list)
+    looked_at: list[Box3] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.probabilities = np.zeros((self.class_count, *self.shape), np.float32)
@@ -44,7 +47,7 @@ class Fusion:
 
     def add(
         self,
-        where: tuple[slice, slice, slice],
+        where: Box3,
         probabilities: NDArray[np.float32],
         distance_mm: NDArray[np.float32],
     ) -> None:
@@ -56,6 +59,7 @@ class Fusion:
             distance_mm: broadcastable to ``(i, j, k)``, > 0.
         """
         weight = (probabilities.max(axis=0) + LEAST_WEIGHT) / distance_mm
+        self.spoken.append(where)
         for index, each in enumerate(probabilities):
             self.probabilities[(index, *where)] += weight * each
         self.weight[where] += weight
@@ -73,25 +77,35 @@ class Fusion:
             best_dice: the probabilities are calibrated: move each class's Dice-optimal threshold
                 to one half, and report the calibrated probability as reliability.
         """
-        silent = self.weight <= 0
-        self.probabilities[0][silent] = self.weight[silent] = 1.0
-        self.probabilities /= self.weight
-        reliability = self.weight
+        reliability = np.zeros(self.shape, np.float32)
+        for where in self.looked_at:
+            reliability[where] = FAR_AWAY
+        box = self._box()
+        spoken, weight = self.probabilities[(slice(None), *box)], self.weight[box]
+        self.probabilities[0][self.weight <= 0] = 1.0
+        silent = weight <= 0
+        spoken /= np.where(silent, 1.0, weight)
         thresholds = [
-            best_threshold(each) if best_dice and each.any() else 0.5
-            for each in self.probabilities[1:]
+            best_threshold(each) if best_dice and each.any() else 0.5 for each in spoken[1:]
         ]
-        for start in range(0, self.shape[0], _SLAB):
+        for start in range(0, spoken.shape[1], _SLAB):
             slab = slice(start, start + _SLAB)
-            reliability[slab] = _shift(self.probabilities[:, slab], thresholds)
-        self._rate_silence(reliability, silent)
+            claimed = _shift(spoken[:, slab], thresholds)
+            np.copyto(reliability[box][slab], claimed, where=~silent[slab])
         return PseudoLabel(self.probabilities, reliability)
 
-    def _rate_silence(self, reliability: NDArray[np.float32], silent: NDArray[np.bool_]) -> None:
-        """Far from every structure background is safe; where nobody looked nothing is known."""
-        reliability[silent] = 0.0
-        for where in self.looked_at:
-            reliability[where][silent[where]] = FAR_AWAY
+    def _box(self) -> Box3:
+        """The smallest box around everything that was said."""
+        if not self.spoken:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        sides = [
+            slice(
+                min(each[axis].start for each in self.spoken),
+                max(each[axis].stop for each in self.spoken),
+            )
+            for axis in range(3)
+        ]
+        return sides[0], sides[1], sides[2]
 
 
 def _shift(probabilities: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from spss.propagation.fusion import Fusion
 from spss.propagation.learned_end import load_end
 from spss.propagation.region import region_of
 from spss.propagation.registry import Propagator
-from spss.propagation.stack import Carried, DrawnSlice, Stack
+from spss.propagation.stack import Carried, DrawnSlice, Stack, scale_intensities
 
 END_RULES = ("learned", "simple", "none")
 """``learned``: calibrated evidence; ``simple``: residual and distance; ``none``: as carried."""
@@ -45,12 +45,7 @@ class Judge:
     def add(self, fusion: Fusion, stack: Stack, axis: int, drawn: tuple[DrawnSlice, ...]) -> None:
         """Adds the opinion of every drawn slice along ``axis``."""
         rows, columns = region_of(drawn)
-        part = Stack(
-            slices=np.ascontiguousarray(stack.slices[:, rows, columns]),
-            thickness_mm=stack.thickness_mm,
-            pixel_mm=stack.pixel_mm,
-        )
-        for near, each, opinion in self._opinions(part, drawn, rows, columns):
+        for near, each, opinion in self._opinions(stack, drawn, rows, columns):
             span = slice(each.first - near, each.last + 1 - near)
             steps = np.abs(np.arange(each.first, each.last + 1) - each.index)
             distance_mm = np.maximum(steps, AT_THE_PLANE).astype(np.float32) * stack.thickness_mm
@@ -63,11 +58,15 @@ class Judge:
             )
 
     def _opinions(
-        self, part: Stack, drawn: tuple[DrawnSlice, ...], rows: slice, columns: slice
+        self, stack: Stack, drawn: tuple[DrawnSlice, ...], rows: slice, columns: slice
     ) -> Iterator[tuple[int, DrawnSlice, NDArray[np.float32]]]:
         """Offset of the carried part, the drawn slice, and its ``(C, S, h, w)``."""
         first, last = min(each.first for each in drawn), max(each.last for each in drawn)
-        near = Stack(part.slices[first : last + 1], part.thickness_mm, part.pixel_mm)
+        near = Stack(
+            scale_intensities(stack.slices[first : last + 1, rows, columns], stack.bounds),
+            stack.thickness_mm,
+            stack.pixel_mm,
+        )
         moved = tuple(
             DrawnSlice(
                 index=each.index - first,

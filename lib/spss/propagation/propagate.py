@@ -10,7 +10,7 @@ from spss.annotation import SparseLabel
 from spss.propagation.calibration import calibrate
 from spss.propagation.checks import check_input, check_network
 from spss.propagation.fusion import Fusion
-from spss.propagation.joining import join
+from spss.propagation.joining import TRUSTED_RADII, join
 from spss.propagation.opinion import Judge, distance_to_planes_mm, drawn_slices
 from spss.propagation.pseudo_label import PseudoLabel
 from spss.propagation.registry import Resources, make_propagator
@@ -69,7 +69,7 @@ def propagate(
     result = calibrate(carry(sparse_label), sparse_label, carry)
     if network_probabilities is not None:
         distance_mm = distance_to_planes_mm(sparse_label, spacing_mm)
-        trusted_mm = structure_radius_mm(sparse_label, spacing_mm)
+        trusted_mm = TRUSTED_RADII * structure_radius_mm(sparse_label, spacing_mm)
         result = join(result, network_probabilities, distance_mm, trusted_mm=trusted_mm)
     return _with_annotation(result, sparse_label)
 

@@ -19,14 +19,16 @@ class Stack:
     """Slices along one axis.
 
     Attributes:
-        slices: ``(S, H, W)`` float32, intensities scaled to 0…1 by robust percentiles.
+        slices: ``(S, H, W)`` float32; propagators expect intensities scaled to 0…1.
         thickness_mm: distance between neighbouring slices.
         pixel_mm: in-plane spacing along H and W.
+        bounds: intensities that will become 0 and 1, from the whole volume; None once scaled.
     """
 
     slices: NDArray[np.float32]
     thickness_mm: float
     pixel_mm: tuple[float, float]
+    bounds: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -59,37 +61,55 @@ class Carried:
         probabilities: ``(C, S, H, W)`` float32; sums to one over C for ``first``…``last``.
         warped: ``(S, H, W)`` float32, the drawn slice's image moved onto every slice: where it
             differs from the slice itself, the propagation lost its way.
-        residual: ``(S, H, W)`` float32 ≥ 0, their absolute difference.
     """
 
     probabilities: NDArray[np.float32]
     warped: NDArray[np.float32]
-    residual: NDArray[np.float32]
+
+    def residual(self, stack: Stack) -> NDArray[np.float32]:
+        """``(S, H, W)`` float32 ≥ 0, absolute difference of warped and actual slices."""
+        return np.abs(self.warped - stack.slices)
 
 
 def make_stack(image: ImageArray, axis: int, spacing_mm: SpacingMm) -> Stack:
-    """Views ``image`` as slices along ``axis`` and scales intensities to 0…1.
-
-    A constant image becomes all zeros; values that are not finite count as the lowest.
-    """
+    """Views ``image`` as slices along ``axis``, its intensities as they are."""
     pixel_mm = tuple(spacing_mm[other] for other in range(3) if other != axis)
     return Stack(
-        slices=np.moveaxis(scale_intensities(image), axis, 0),
+        slices=np.moveaxis(image, axis, 0),
         thickness_mm=float(spacing_mm[axis]),
         pixel_mm=(float(pixel_mm[0]), float(pixel_mm[1])),
+        bounds=robust_bounds(image),
     )
 
 
-def scale_intensities(image: ImageArray) -> NDArray[np.float32]:
-    """Scales to 0…1 between the 1st and 99th percentile."""
-    image = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    step = max(1, image.size // 2_000_000)
-    low, high = np.percentile(image.reshape(-1)[::step], ROBUST_PERCENTILES)
+def robust_bounds(values: NDArray[np.float32]) -> tuple[float, float]:
+    """1st and 99th percentile of the finite values, from at most two million of them."""
+    step = max(1, values.size // 2_000_000)
+    sample = values.reshape(-1)[::step] if values.flags.c_contiguous else values.flat[::step]
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 0.0
+    low, high = np.percentile(sample, ROBUST_PERCENTILES)
     if high <= low:
-        low, high = float(image.min()), float(image.max())
+        low, high = sample.min(), sample.max()
+    return float(low), float(high)
+
+
+def scale_intensities(
+    values: NDArray[np.float32], bounds: tuple[float, float] | None = None
+) -> NDArray[np.float32]:
+    """Scales to 0…1 between robust bounds; a constant image becomes all zeros.
+
+    Values that are not finite count as the lowest.
+    """
+    low, high = robust_bounds(values) if bounds is None else bounds
     if high <= low:
-        return np.zeros_like(image)
-    return np.clip((image - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+        return np.zeros(values.shape, np.float32)
+    out = np.array(values, np.float32, order="C")
+    out -= np.float32(low)
+    out *= np.float32(1 / (high - low))
+    np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.clip(out, 0.0, 1.0, out=out)
 
 
 def structure_radius_mm(label: SparseLabel, spacing_mm: SpacingMm) -> float:
