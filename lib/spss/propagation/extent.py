@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
+from spss.propagation.evidence import blur
 from spss.propagation.stack import Carried, DrawnSlice, Stack
 
 
@@ -29,8 +30,8 @@ class SimpleEnd:
 
     def keep(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> NDArray[np.float32]:
         """``(S, H, W)`` float32 in 0…1: the share of each foreground probability to keep."""
-        sigma = (self.smoothing_across, self.smoothing_in_plane, self.smoothing_in_plane)
-        residual = gaussian_filter(carried.residual(stack), sigma, mode="nearest")
+        residual = blur(carried.residual(stack), self.smoothing_in_plane)
+        residual = gaussian_filter1d(residual, self.smoothing_across, axis=0, mode="nearest")
         steps = np.abs(np.arange(residual.shape[0]) - drawn.index).astype(np.float32)
         kept = np.exp(-self.strength * np.maximum(residual - self.threshold, 0))
         return np.asarray(kept * (self.fade**steps)[:, None, None], np.float32)

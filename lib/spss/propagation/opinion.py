@@ -21,6 +21,11 @@ from spss.propagation.stack import Carried, DrawnSlice, Stack, scale_intensities
 END_RULES = ("learned", "simple", "none")
 """``learned``: calibrated evidence; ``simple``: residual and distance; ``none``: as carried."""
 
+SIMPLE_SHARE = 0.25
+"""Share of the simple rule in ``learned``. On organs like those the constants were fitted on it
+costs a little (hippocampus 0.808 to 0.801), on organs left out of the fit it gains more
+(hippocampus 0.694 to 0.713, ACDC 0.854 to 0.875, heart 0.852 to 0.858)."""
+
 AT_THE_PLANE = 0.01
 """Distance in slices that stands for zero, in weights that divide by the distance."""
 
@@ -86,7 +91,12 @@ class Judge:
             return carried.probabilities
         if self.end_rule == "simple":
             return fade_foreground(carried.probabilities, SimpleEnd().keep(stack, drawn, carried))
-        return class_probabilities(load_end().logits(stack, drawn, carried))
+        judged = class_probabilities(load_end().logits(stack, drawn, carried))
+        judged *= 1 - SIMPLE_SHARE
+        faded = fade_foreground(carried.probabilities, SimpleEnd().keep(stack, drawn, carried))
+        faded *= SIMPLE_SHARE
+        judged += faded
+        return judged
 
 
 def drawn_slices(
