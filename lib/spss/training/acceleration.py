@@ -17,7 +17,7 @@ NEEDED_GAIN = 1.25
 """A setting is taken only if it makes a step this much faster: a clear gain is found by every run
 on the same machine, so that the same seed keeps giving the same numbers."""
 
-_TIMED_STEPS = 2
+_TIMED_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -64,33 +64,49 @@ def probe(
     mixed = "bfloat16"
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         mixed = "float16"
-    best = Acceleration()
-    fastest = _seconds_per_step(network, shape, device, best)
-    for candidate in (Acceleration(mixed), Acceleration(mixed, channels_last=True)):
-        seconds = _seconds_per_step(network, shape, device, candidate)
-        if seconds * NEEDED_GAIN < fastest:
-            best, fastest = candidate, seconds
+    candidates = (Acceleration(), Acceleration(mixed), Acceleration(mixed, channels_last=True))
+    trials = [_Trial(network, shape, device, candidate) for candidate in candidates]
+    # in turns, so that other work on the machine slows all of them alike
+    for _ in range(_TIMED_STEPS + 1):
+        for trial in trials:
+            trial.step()
+    best, fastest = candidates[0], trials[0].seconds
+    for candidate, trial in zip(candidates[1:], trials[1:], strict=True):
+        if trial.seconds * NEEDED_GAIN < fastest:
+            best, fastest = candidate, trial.seconds
     return best
 
 
-def _seconds_per_step(
-    network: nn.Module,
-    shape: tuple[int, int, int, int, int],
-    device: torch.device,
-    acceleration: Acceleration,
-) -> float:
-    trial = copy.deepcopy(network).train()
-    image = torch.zeros(shape, device=device)
-    if acceleration.channels_last:
-        trial = trial.to(memory_format=torch.channels_last_3d)
-        image = image.to(memory_format=torch.channels_last_3d)
-    times = []
-    for _ in range(_TIMED_STEPS + 1):  # the first one warms up
+class _Trial:
+    """Steps of a copy of the network under one setting."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        shape: tuple[int, int, int, int, int],
+        device: torch.device,
+        acceleration: Acceleration,
+    ) -> None:
+        self.network = copy.deepcopy(network).train()
+        self.image = torch.zeros(shape, device=device)
+        self.device = device
+        self.autocast = acceleration.autocast(device)
+        if acceleration.channels_last:
+            self.network = self.network.to(memory_format=torch.channels_last_3d)
+            self.image = self.image.to(memory_format=torch.channels_last_3d)
+        self._times: list[float] = []
+
+    def step(self) -> None:
+        """One forward and backward pass."""
         start = time.perf_counter()
-        with acceleration.autocast(device)():
-            logits = trial(image)
+        with self.autocast():
+            logits = self.network(self.image)
         logits.float().square().mean().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self._times.append(time.perf_counter() - start)
+
+    @property
+    def seconds(self) -> float:
+        """The fastest step; the first one warms up and does not count."""
+        return min(self._times[1:])
