@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=_positive, default=4, help="rounds of draw, train, measure (default 4)")
     add("--planes", type=_positive, default=5, help="planes drawn per round (default 5)")
     add("--axis", choices=AXES, default="auto", help="voxel axis across the planes (default auto)")
-    add("--minutes", type=float, default=2.25, help="training minutes per round (default 2.25)")
+    add("--minutes", type=float, default=2.0, help="training minutes per round (default 2.0)")
     add("--iterations", type=_positive, help="training steps per round, instead of minutes")
     add("--method", default="mean_teacher", help="training method (default mean_teacher)")
     add("--strategy", default="self_paced", help="suggestion strategy (default self_paced)")

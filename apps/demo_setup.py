@@ -38,7 +38,7 @@ class DemoOptions:
     rounds: int = 4
     planes: int = 5
     axis: str = "auto"
-    minutes: float = 2.25
+    minutes: float = 2.0
     iterations: int | None = None
     method: str = "mean_teacher"
     strategy: str = "self_paced"

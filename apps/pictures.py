@@ -80,8 +80,8 @@ def learning_curve(
         dice: class name, and ``mean``, to one value a round.
         interval: half-width of the 95 % interval of the mean, one a round.
     """
-    figure = _figure(4.4, 3.0)
-    axes = figure.add_axes((0.13, 0.16, 0.84, 0.8))
+    figure = _figure(4.0, 2.9)
+    axes = figure.add_axes((0.14, 0.17, 0.83, 0.8))
     classes = [name for name in dice if name != "mean"]
     for index, name in enumerate(classes):
         colour = COLOURS[index % len(COLOURS)]

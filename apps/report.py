@@ -18,10 +18,11 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 1200px; 
 h1 { font-size: 1.7em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; }
 code { background: #f1f3f5; padding: 0.4em 0.6em; border-radius: 4px; display: block;
        white-space: pre-wrap; word-break: break-word; }
-table { border-collapse: collapse; } th, td { padding: 0.3em 0.6em; text-align: right; }
+table { border-collapse: collapse; font-size: 0.93em; }
+th, td { padding: 0.3em 0.45em; text-align: right; }
 th:first-child, td:first-child { text-align: left; } tr { border-bottom: 1px solid #dde2e6; }
-td.best { font-weight: 600; }
-.lead { color: #52616b; } .columns { display: flex; flex-wrap: wrap; gap: 2em; }
+.lead { color: #52616b; } .columns { display: flex; flex-wrap: wrap; gap: 1.5em; }
+.said { color: #52616b; font-size: 0.8em; }
 .planes { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1em; }
 figure { margin: 0; } figure img { width: 100%; border-radius: 4px; }
 .natural img { width: auto; max-width: 100%; }
@@ -119,7 +120,7 @@ def _outcomes(record: DemoRecord) -> str:
         for number, item in enumerate(record.rounds, start=1)
         if item.outcome
     )
-    return f"<p class='lead'>The server on its trainings:{lines}</p>" if lines else ""
+    return f"<p class='said'>The server on its trainings:{lines}</p>" if lines else ""
 
 
 def _row(number: int, record: RoundRecord, names: Sequence[str]) -> str:
