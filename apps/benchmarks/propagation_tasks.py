@@ -34,6 +34,7 @@ class Task:
         axis: along which planes were drawn.
         planes: one plane, or every ``EVERY``-th.
         class_count: including background.
+        kind: ``one`` plane or ``every8``.
     """
 
     set_name: str
@@ -42,11 +43,7 @@ class Task:
     axis: int
     planes: tuple[Plane, ...]
     class_count: int
-
-    @property
-    def kind(self) -> str:
-        """``one`` plane or ``every8``."""
-        return "one" if len(self.planes) == 1 else f"every{EVERY}"
+    kind: str
 
 
 def tasks(set_name: str, data: Path, ct: Path | None, seed: int, kind: str) -> Iterator[Task]:
@@ -56,7 +53,8 @@ def tasks(set_name: str, data: Path, ct: Path | None, seed: int, kind: str) -> I
         volume = read_image(image)
         truth = read_label(label, like=volume)
         planes = _planes(truth, axis, kind, rng if set_name == "hippocampus" else None)
-        yield Task(set_name, volume, truth, axis, planes, class_count)
+        if kind == "one" or len(planes) > 1:
+            yield Task(set_name, volume, truth, axis, planes, class_count, kind)
 
 
 def _files(set_name: str, data: Path, ct: Path | None) -> Iterator[tuple[Path, Path, int, int]]:

@@ -18,9 +18,12 @@ def class_probabilities(logits: Maps) -> Maps:
 
     Each class's odds count against a background of odds one.
     """
-    odds = np.exp(np.clip(logits, -15, 15))
-    total = 1 + odds.sum(axis=0)
-    return np.concatenate([(1 / total)[None], odds / total]).astype(np.float32)
+    joined = np.empty((len(logits) + 1, *logits.shape[1:]), np.float32)
+    joined[0] = 1
+    np.exp(np.clip(logits, -15, 15, out=joined[1:]), out=joined[1:])
+    total = joined.sum(axis=0)
+    joined /= total
+    return joined
 
 
 def best_threshold(probability: Maps) -> float:

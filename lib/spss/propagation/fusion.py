@@ -17,6 +17,11 @@ LEAST_WEIGHT = 1e-3
 FAR_AWAY = 0.99
 """Reliability of background in a slice that was looked at, far from any carried structure."""
 
+SHARPENING = 1.3
+"""Averages of forecasts are too modest (Ranjan & Gneiting, JRSS B 2010): the mix of end rules said
+0.75 where 0.86 (hippocampus), 0.76 (ACDC) and 0.81 (heart) were right, 0.25 where 0.21, 0.19 and
+0.18 were."""
+
 _SLAB = 16
 
 Box3 = tuple[slice, slice, slice]
@@ -91,6 +96,8 @@ class Fusion:
         for start in range(0, spoken.shape[1], _SLAB):
             slab = slice(start, start + _SLAB)
             claimed = _shift(spoken[:, slab], thresholds)
+            if best_dice:
+                claimed = _sharpened(claimed)
             np.copyto(reliability[box][slab], claimed, where=~silent[slab])
         return PseudoLabel(self.probabilities, reliability)
 
@@ -106,6 +113,12 @@ class Fusion:
             for axis in range(3)
         ]
         return sides[0], sides[1], sides[2]
+
+
+def _sharpened(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiplies the logit by ``SHARPENING``."""
+    bounded = np.clip(probability, 1e-4, 1 - 1e-4)
+    return np.asarray(1 / (1 + ((1 - bounded) / bounded) ** SHARPENING), np.float32)
 
 
 def _shift(probabilities: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.float32]:

@@ -82,8 +82,8 @@ class Judge:
             for each in drawn
         )
         carried = self.propagator.carry(near, moved)
-        for each, inside, opinion in zip(drawn, moved, carried, strict=True):
-            yield first, each, self.judge(near, inside, opinion)
+        for each, inside in zip(drawn, moved, strict=True):
+            yield first, each, self.judge(near, inside, carried.pop(0))
 
     def judge(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> NDArray[np.float32]:
         """``(C, S, H, W)`` after the end rule."""
@@ -92,10 +92,12 @@ class Judge:
         if self.end_rule == "simple":
             return fade_foreground(carried.probabilities, SimpleEnd().keep(stack, drawn, carried))
         judged = class_probabilities(load_end().logits(stack, drawn, carried))
-        judged *= 1 - SIMPLE_SHARE
-        faded = fade_foreground(carried.probabilities, SimpleEnd().keep(stack, drawn, carried))
-        faded *= SIMPLE_SHARE
-        judged += faded
+        keep = SimpleEnd().keep(stack, drawn, carried)
+        keep *= SIMPLE_SHARE
+        for mine, simple in zip(judged[1:], carried.probabilities[1:], strict=True):
+            mine *= 1 - SIMPLE_SHARE
+            mine += keep * simple
+        judged[0] = 1 - judged[1:].sum(axis=0)
         return judged
 
 
