@@ -39,6 +39,8 @@ def draw_over_distance(rows: list[dict[str, Any]], folder: Path) -> None:
         axes = figure.add_subplot()
         for (name, rule), (label, colour, style) in LINES.items():
             chosen = [r for r in mine if r["propagator"] == name and r["end_rule"] == rule]
+            if len(chosen) < len({row["volume"] for row in mine}):
+                continue  # a mean over a few volumes does not belong beside one over all
             points = np.array([p for row in chosen for p in row["over_distance"]], float)
             if len(points):
                 x, y = _binned(points, 1 if len(chosen) == 1 else LEAST_SLICES)

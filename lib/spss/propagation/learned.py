@@ -1,8 +1,7 @@
 """A registration network, trained without labels on neighbouring slices of the user's volumes.
 
-VoxelMorph in 2-D (Balakrishnan et al., TMI 2019), as PLN and SPSS use it, with their defects
-removed: the zero field is the exact identity (MONAI's ``Warp`` samples with aligned corners), the
-field is smooth, and it can be made diffeomorphic by scaling and squaring.
+VoxelMorph in 2-D (Balakrishnan et al., TMI 2019) as PLN and SPSS use it, without their defects: the
+zero field is the exact identity, the field is smooth, and it can be made diffeomorphic.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -103,7 +101,7 @@ class RegistrationNetwork(torch.nn.Module):
     def load(cls, path: Path) -> RegistrationNetwork:
         """Raises InputError if the file is not a registration network."""
         try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            saved = torch.load(path, map_location="cpu", weights_only=True)
             saved["config"]["channels"] = tuple(saved["config"]["channels"])
             network = cls(RegistrationConfig(**saved["config"]))
             network.load_state_dict(saved["state"])
