@@ -24,7 +24,7 @@ cases = [
 ]
 train(
     cases, dataset.class_names, out=out, method="pseudo", iterations=4, batch_size=batch_size,
-    precision="float32", device="cpu", memory_gb=2.0,
+    precision="float32", device="cpu", memory_gb=2.0, learning_rate=2e-3,
 )
 """
 
@@ -59,7 +59,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path, ph
     ]
     train(
         cases, phantoms.class_names, out=tmp_path / "one", method="pseudo", iterations=4,
-        batch_size=2, precision="float32", device="cpu", memory_gb=2.0,
+        batch_size=2, precision="float32", device="cpu", memory_gb=2.0, learning_rate=2e-3,
     )  # fmt: skip
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     _run([*launcher, str(script), root, str(tmp_path / "two"), "1"], tmp_path)
