@@ -59,7 +59,7 @@ class SpssConfig:
         default=0.0, metadata={"help": "share of the steps whose volumes are mixed in blocks (M3)"}
     )
     contrast_weight: float = field(
-        default=0.0, metadata={"help": "SC; SPSS ramps it to 0.1. Off: costs a third, adds nothing"}
+        default=0.0, metadata={"help": "SC; SPSS ramps it to 0.1. Off until it is shown to help"}
     )
     negatives: int = field(default=50, metadata={"help": "K of the contrastive loss; SPSS: 50"})
     contrast_temperature: float = field(default=0.07, metadata={"help": "tau; SPSS: 0.07"})

@@ -18,8 +18,8 @@ ANISOTROPY = 3.0
 """A voxel this many times longer along one axis makes the set anisotropic (nnU-Net's threshold)."""
 
 BYTES_PER_VOXEL = {"unet": 700, "dynunet": 2600}
-"""Peak training memory per voxel of a batch (activations, gradients, maps), measured in float32
-on patches of 40x56x40 and 256x256x10 with one forward pass, rounded up."""
+"""Peak training memory per voxel of a batch (activations, gradients, maps): estimated on the safe
+side for float32; a method with several passes may need more."""
 
 NETWORK_BYTES = 0.3e9
 """Weights, optimiser, teacher, snapshot and the framework itself."""
