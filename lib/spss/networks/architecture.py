@@ -18,6 +18,7 @@ class Architecture:
         strides: downsampling per axis between one level and the next, ``len(channels) - 1``.
         kernels: convolution kernel per level; ``unet`` uses the first for all.
         residual_units: convolutions with a residual connection per level (``unet`` only).
+        head_channels: filters at full resolution before the classes (``unet`` only).
     """
 
     family: str
@@ -25,6 +26,7 @@ class Architecture:
     strides: tuple[Triple, ...]
     kernels: tuple[Triple, ...]
     residual_units: int = 2
+    head_channels: int = 8
 
     @property
     def total_stride(self) -> Triple:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from spss.errors import InputError
 from spss.networks.architecture import Architecture
 
+SLOPE = 0.01
+"""Of the leaky rectifiers below zero (nnU-Net)."""
+
 
 class Segmenter(nn.Module):
     """A MONAI network plus an optional projection head on the features of one decoder level.
@@ -86,21 +89,31 @@ def build_segmenter(
 
 
 def _unet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:
+    """MONAI's UNet up to ``head_channels`` features at full resolution, then a 1x1x1 convolution.
+
+    Asked for the classes directly, that network squeezes everything through one normalised
+    map per class at full resolution: with three classes one seed in three got stuck there
+    (hippocampus, dense labels, 300 steps: mean test Dice 0.52 where eight features give 0.86).
+    """
     if not plan.strides:  # a volume too small to halve: MONAI's UNet needs two levels
         raise InputError("A U-Net needs at least two resolution levels.")
-    network = UNet(
+    width = max(plan.head_channels, class_count)
+    decoder = UNet(
         spatial_dims=3,
         in_channels=1,
-        out_channels=class_count,
+        out_channels=width,
         channels=plan.channels,
         strides=plan.strides,  # type: ignore[arg-type]
         kernel_size=plan.kernels[0],
         up_kernel_size=plan.kernels[0],
         num_res_units=plan.residual_units,
-        act=("leakyrelu", {"negative_slope": 0.01, "inplace": True}),  # nnU-Net's
+        act=("leakyrelu", {"negative_slope": SLOPE, "inplace": True}),
+        norm=("instance", {"affine": True}),  # affine as in nnU-Net
     )
+    classifier = nn.Conv3d(width, class_count, kernel_size=1)
     # the skip connection below the top level: encoder features of level 0 beside decoded ones
-    levels = cast(nn.Sequential, network.model)
+    levels = cast(nn.Sequential, decoder.model)
+    network = nn.Sequential(decoder, nn.LeakyReLU(SLOPE), classifier)
     return network, levels[1], 2 * plan.channels[0]
 
 

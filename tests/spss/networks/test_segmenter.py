@@ -60,3 +60,10 @@ def test_an_unknown_family_is_named():
     plan = Architecture("transformer", (4, 8), ((2, 2, 2),), ((3, 3, 3),) * 2)
     with pytest.raises(InputError, match="'transformer'"):
         build_segmenter(plan, class_count=2)
+
+
+def test_classes_are_read_from_more_features_than_there_are_classes():
+    """One map per class at full resolution is where trainings of some seeds got stuck."""
+    network = build_segmenter(UNET, class_count=3)
+    widths = [m.in_channels for m in network.modules() if isinstance(m, torch.nn.Conv3d)]
+    assert widths[-1] >= 8
