@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from spss.annotation.plane import Plane
 from spss.errors import InputError
 from spss.types import Affine, ClassMap, Shape
 
+_READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+)
 _COMPRESSION_LEVEL = 1  # almost every voxel is UNDECIDED: higher levels cost time and gain nothing
 
 
@@ -34,12 +43,26 @@ def read_label_file(path: Path, *, sha256: str, shape: Shape) -> ClassMap:
     except OSError as error:
         msg = f"its label file {path.name} cannot be read ({error.strerror})"
         raise InputError(msg) from error
+    return label_from_bytes(data, path.name, sha256=sha256, shape=shape)
+
+
+def label_from_bytes(data: bytes, name: str, *, sha256: str, shape: Shape) -> ClassMap:
+    """The label in a file's bytes, if they are the ones that were committed.
+
+    Raises:
+        InputError: they are others.
+    """
     if hashlib.sha256(data).hexdigest() != sha256:
-        msg = f"its label file {path.name} is damaged (wrong checksum)"
+        msg = f"its label file {name} is damaged (wrong checksum)"
         raise InputError(msg)
-    label = np.asarray(nib.Nifti1Image.from_bytes(gzip.decompress(data)).dataobj, dtype=np.uint8)
+    try:
+        image = nib.Nifti1Image.from_bytes(gzip.decompress(data))
+        label = np.asarray(image.dataobj, dtype=np.uint8)
+    except _READ_ERRORS as error:
+        msg = f"its label file {name} is no NIfTI label ({type(error).__name__})"
+        raise InputError(msg) from error
     if label.shape != shape:
-        msg = f"its label file {path.name} has shape {label.shape} instead of {shape}"
+        msg = f"its label file {name} has shape {label.shape} instead of {shape}"
         raise InputError(msg)
     return label
 

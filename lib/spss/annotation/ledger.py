@@ -11,21 +11,26 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from filelock import FileLock
 
 from spss.annotation.class_names import check_class_names
+from spss.annotation.decided import decided_part
 from spss.annotation.durable import write_durably
 from spss.annotation.entry import Entry, Kind
 from spss.annotation.entry_folder import LABEL_ENDING, LOCK_NAME, Problem, scan_entries
 from spss.annotation.fold import Standing, entries_in_force, fold, standing
 from spss.annotation.image_folder import folder_name
-from spss.annotation.label_file import label_to_bytes, plane_digests, read_label_file
+from spss.annotation.label_file import (
+    label_from_bytes,
+    label_to_bytes,
+    plane_digests,
+    read_label_file,
+)
 from spss.annotation.plane import Plane
 from spss.annotation.repeats import said_before
 from spss.annotation.sparse_label import SparseLabel
 from spss.errors import InputError, NotReadyError
-from spss.types import UNDECIDED, Affine, ClassMap
+from spss.types import Affine, ClassMap
 
 _LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -85,7 +90,7 @@ class Ledger:
         names = check_class_names(class_names)
         kind: Kind = what if isinstance(what, str) else "planes"
         planes = () if isinstance(what, str) else tuple(sorted(set(what)))
-        decided = _decided_part(image_id, label, kind, planes, len(names))
+        decided = decided_part(image_id, label, kind, planes, len(names))
         data = label_to_bytes(decided, affine)
         entry = Entry(
             id="",
@@ -120,6 +125,35 @@ class Ledger:
                 raise InputError(msg)
             entry = Entry("", image_id, "restore", ("background",), author, restores=entry_id)
             return self._commit(entry, b"")
+
+    def adopt(self, entry: Entry, data: bytes = b"") -> Entry:
+        """Takes an entry of another ledger over: author, time and label stay as they were.
+
+        Args:
+            entry: as the other ledger has it. Its id stays too, if it comes after all of this
+                image's here; else it gets the next one.
+            data: the bytes of its label file; empty for a restore.
+
+        Raises:
+            InputError: the bytes are not the label that the entry speaks of.
+        """
+        if entry.kind == "restore":
+            data = b""
+        else:
+            label_from_bytes(data, entry.label_file, sha256=entry.label_sha256, shape=entry.shape)
+        with self._locked(entry.image_id):
+            return self._commit(entry, data)
+
+    def label_bytes(self, entry: Entry) -> bytes:
+        """The bytes of an entry's label file, for `adopt`; empty for a restore.
+
+        Raises:
+            DamagedLabelError: the file is gone or another one.
+        """
+        if entry.kind == "restore":
+            return b""
+        self._load(entry)
+        return (self._folder(entry.image_id) / entry.label_file).read_bytes()
 
     def history(self, image_id: str) -> tuple[Entry, ...]:
         """All readable entries of an image, oldest first."""
@@ -182,12 +216,14 @@ class Ledger:
 
     def _commit(self, entry: Entry, data: bytes) -> Entry:
         folder = self._folder(entry.image_id)
-        sequence = 1 + max((e.sequence for e in self.history(entry.image_id)), default=0)
+        last = max((e.sequence for e in self.history(entry.image_id)), default=0)
         now = datetime.now(timezone.utc)
-        # The random part keeps names apart where the file system ignores locks.
-        name = f"{sequence:06d}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        name = entry.id
+        if not name or entry.sequence <= last:
+            # The random part keeps names apart where the file system ignores locks.
+            name = f"{last + 1:06d}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         label_file = f"{name}{LABEL_ENDING}" if data else ""
-        time = now.isoformat(timespec="seconds")
+        time = entry.time or now.isoformat(timespec="seconds")
         committed = replace(entry, id=name, time=time, label_file=label_file)
         if data:
             write_durably(folder / label_file, data)
@@ -200,30 +236,3 @@ class Ledger:
             return read_label_file(path, sha256=entry.label_sha256, shape=entry.shape)
         except InputError as error:
             raise DamagedLabelError(entry.id, str(error)) from error
-
-
-def _decided_part(
-    image_id: str, label: ClassMap, kind: Kind, planes: tuple[Plane, ...], class_count: int
-) -> ClassMap:
-    """The label with everything that was not decided set to ``UNDECIDED``."""
-    if label.ndim != 3:
-        msg = f"The label of image {image_id!r} must be 3-D, got shape {label.shape}."
-        raise InputError(msg)
-    if kind == "planes":
-        decided = SparseLabel.from_planes(label, planes).with_undecided()
-    else:
-        decided = label.astype(np.uint8)
-    values = decided[decided != UNDECIDED]
-    if values.size == 0:
-        msg = f"The label of image {image_id!r} decides no voxel: name a plane or draw something."
-        raise InputError(msg)
-    if kind == "dense" and values.size != decided.size:
-        msg = f"A dense label of image {image_id!r} must decide every voxel."
-        raise InputError(msg)
-    if int(values.max()) >= class_count:
-        msg = (
-            f"The label of image {image_id!r} holds value {int(values.max())}, but only "
-            f"{class_count} classes were named."
-        )
-        raise InputError(msg)
-    return decided

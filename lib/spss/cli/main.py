@@ -66,7 +66,8 @@ def _dispatch(arguments: list[str]) -> int:
 def command_modules() -> dict[str, str]:
     """Command name to the dotted name of its module, sorted by command name."""
     modules = {
-        found.name.replace("_", "-"): f"{cli.__name__}.{found.name}"
+        # import_.py: a file cannot be imported under a keyword's name
+        found.name.rstrip("_").replace("_", "-"): f"{cli.__name__}.{found.name}"
         for found in pkgutil.iter_modules(cli.__path__)
         if found.name != "main" and not found.name.startswith("_")
     }

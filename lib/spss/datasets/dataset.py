@@ -73,8 +73,8 @@ def open_decathlon(root: str | Path) -> Dataset:
             or there is no image at all.
     """
     root = Path(root)
-    description = _read_description(root)
-    class_names = _class_names(description.get("labels"), root)
+    description = read_description(root)
+    class_names = class_names_of(description.get("labels"), root)
     entries = description.get("training")
     if entries is None:
         entries = [{"image": f"imagesTr/{path.name}"} for path in list_images(root / "imagesTr")]
@@ -89,7 +89,12 @@ def open_decathlon(root: str | Path) -> Dataset:
     return Dataset(root, tuple(cases), class_names)
 
 
-def _read_description(root: Path) -> dict[str, Any]:
+def read_description(root: Path) -> dict[str, Any]:
+    """What ``dataset.json`` says.
+
+    Raises:
+        InputError: it is absent or no JSON object.
+    """
     path = root / "dataset.json"
     if not path.is_file():
         msg = (
@@ -108,8 +113,12 @@ def _read_description(root: Path) -> dict[str, Any]:
     return description
 
 
-def _class_names(labels: object, root: Path) -> tuple[str, ...]:
-    """From ``{"0": "background", "1": "liver"}`` or nnU-Net's ``{"background": 0, "liver": 1}``."""
+def class_names_of(labels: object, root: Path) -> tuple[str, ...]:
+    """From ``{"0": "background", "1": "liver"}`` or nnU-Net's ``{"background": 0, "liver": 1}``.
+
+    Raises:
+        InputError: the numbers have gaps, or a name is there twice.
+    """
     where = root / "dataset.json"
     if not isinstance(labels, dict) or not labels:
         msg = f"{where} has no 'labels': name the classes, such as {{'0': 'background', '1': …}}."
