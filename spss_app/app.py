@@ -31,10 +31,12 @@ from spss_app.http_errors import answers_http, not_found
 from spss_app.infer.propagate import Propagate
 from spss_app.infer.spss import Spss
 from spss_app.options import AppOptions
+from spss_app.overview import install_overview
 from spss_app.project import Project
 from spss_app.request_keys import clean
 from spss_app.safe_sessions import SafeSessions
 from spss_app.scoring.self_paced import SelfPaced
+from spss_app.serving.start import secure_start
 from spss_app.strategies.first import First
 from spss_app.strategies.random import Random
 from spss_app.strategies.self_paced import SelfPaced as SelfPacedStrategy
@@ -55,6 +57,8 @@ _SCORING_PAUSE_SECONDS = 600.0
 class SpssApp(TaskRequests, MONAILabelApp):
     """Annotate one slice, get the volume, be told which slice to draw next."""
 
+    _is_server = False
+
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         self.options = AppOptions.from_conf(conf or {})
         self.project: Project
@@ -70,6 +74,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
             version=spss.__version__,
         )
         install_checks()
+        install_overview()
 
     def init_datastore(self) -> Datastore:
         """Opens the studies and everything that belongs to them."""
@@ -126,12 +131,12 @@ class SpssApp(TaskRequests, MONAILabelApp):
         asked = clean(request, task.request_keys)
         image_id, path = self._image(asked.get("image"))
         tag = check_tag(asked.get("label_tag", ORIGINAL))
+        if tag == FINAL and asked.get("save_label"):
+            msg = "A prediction is not saved as a final label: use the tag 'original'."
+            raise InputError(msg)
         file, params = task({**asked, "image": str(path), "image_id": image_id})
         label = file
         if file and image_id and asked.get("save_label") and params["label_names"]:
-            if tag == FINAL:
-                msg = "A prediction is not saved as a final label: use the tag 'original'."
-                raise InputError(msg)
             info = {"model": asked["model"], "params": params}
             label = self.project.store.store_label(image_id, Path(file), tag, info)
         return {"label": label, "tag": tag, "file": file, "params": params}
@@ -157,8 +162,10 @@ class SpssApp(TaskRequests, MONAILabelApp):
         return task.get_path() if task is not None and validate else None
 
     def on_init_complete(self) -> None:
-        """Says what is served; scoring is started when it is needed, not at every turn."""
+        """Closes what can be closed; scoring is started when it is needed, not at every turn."""
         self._auto_update_scoring = False
+        SpssApp._is_server = True
+        secure_start(self.project.studies.own)
         super().on_init_complete()
         images = self.project.store.list_images()
         logger.info("%d images; ledger: %s", len(images), self.project.ledger.root)
@@ -173,7 +180,9 @@ class SpssApp(TaskRequests, MONAILabelApp):
             return None
         from monailabel.config import settings
 
-        return SafeSessions(settings.MONAI_LABEL_SESSION_PATH, settings.MONAI_LABEL_SESSION_EXPIRY)
+        # MONAI Label's default is one folder for all servers of a user
+        folder = settings.MONAI_LABEL_SESSION_PATH or str(self.project.studies.own / "sessions")
+        return SafeSessions(folder, settings.MONAI_LABEL_SESSION_EXPIRY)
 
     def _download_dcmqi_tools(self) -> None:
         """Nothing is downloaded at start: dcmqi is installed with the package."""
