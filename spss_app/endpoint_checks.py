@@ -14,11 +14,14 @@ from monailabel.interfaces.utils.app import app_instance
 from monailabel.utils.async_tasks.task import AsyncTask
 from monailabel.utils.async_tasks.utils import processes
 
+from spss_app.serving.endpoint_answers import install_answers
+
 _MARK = "_spss_checked"
 
 
 def install_checks() -> None:
     """Installs the checks once; they leave other apps of the same process alone."""
+    install_answers()
     if getattr(AsyncTask, _MARK, False):
         return
     setattr(AsyncTask, _MARK, True)
