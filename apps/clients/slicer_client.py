@@ -134,7 +134,7 @@ class SlicerClient:
 
     def progress(self) -> tuple[float, float]:
         """Training bar in per cent and accuracy bar, as ``monitorTraining`` computes them."""
-        stats = next(iter(self.client.info()["train_stats"].values()), {})
+        stats: dict[str, Any] = next(iter(self.client.info()["train_stats"].values()), {})
         current = 0 if stats.get("total_time") else stats.get("epoch", 1)
         return max(1, 100 * current / stats.get("total_epochs", 1)), stats.get("best_metric", 0)
 

@@ -1,79 +1,27 @@
 import sys
-import time
-from pathlib import Path
 
-import pytest
-
-from spss_apps import server as module
-from spss_apps.server import ServerDiedError, ServerProcess
-
-ANSWERS = """
-import http.server, sys, os, subprocess
-port = int(sys.argv[sys.argv.index("--port") + 1])
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-open("child.pid", "w").write(str(child.pid))
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'{"name": "fake"}')
-http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
-"""
-DIES = "print('torch is too old'); raise SystemExit(3)"
+from spss_apps.server import ServerProcess
 
 
-def start(tmp_path, monkeypatch, program):
-    """A server process whose command runs ``program`` instead of MONAI Label."""
-    script = tmp_path / "program.py"
-    script.write_text(program)
-    real = module._command
-
-    def command(app, studies, port, conf):
-        return [sys.executable, str(script), *real(app, studies, port, conf)[3:]]
-
-    monkeypatch.setattr(module, "_command", command)
-    monkeypatch.chdir(tmp_path)
-    return ServerProcess(tmp_path, tmp_path, log=tmp_path / "server.log", conf={"a": "b"})
+def test_the_plain_server_is_monai_labels_own(tmp_path):
+    server = ServerProcess(
+        tmp_path / "app", tmp_path, log=tmp_path / "log", conf={"axis": "2"}, port=8123
+    )
+    words = server._command
+    assert words[:4] == (sys.executable, "-m", "monailabel.main", "start_server")
+    assert words[words.index("--port") + 1] == "8123"
+    assert words[words.index("--conf") + 1 :][:2] == ("axis", "2")
+    assert server.headers == {}
 
 
-def is_running(pid):
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
-def test_leaving_the_block_ends_the_server_and_its_children(tmp_path, monkeypatch):
-    with start(tmp_path, monkeypatch, ANSWERS) as server:
-        server.check()
-        child = int((tmp_path / "child.pid").read_text())
-        assert is_running(child)
-    deadline = time.monotonic() + 20  # the signal was sent; a busy machine delivers it later
-    while is_running(child) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_running(child)
-    with pytest.raises(ServerDiedError):
-        server.check()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
-def test_an_error_inside_the_block_ends_the_server_too(tmp_path, monkeypatch):
-    def work():
-        with start(tmp_path, monkeypatch, ANSWERS):
-            raise RuntimeError("inside")
-
-    with pytest.raises(RuntimeError, match="inside"):
-        work()
-    assert not is_running(int((tmp_path / "child.pid").read_text()))
-
-
-def test_a_server_that_dies_is_reported_with_its_last_lines(tmp_path, monkeypatch):
-    with pytest.raises(ServerDiedError, match=r"exit status 3(?s:.)*torch is too old"):
-        start(tmp_path, monkeypatch, DIES).start()
-
-
-def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "START_SECONDS", 1.0)
-    server = start(tmp_path, monkeypatch, "import time; time.sleep(600)")
-    with pytest.raises(ServerDiedError, match="did not answer within 1 seconds"):
-        server.start()
-    assert server._process is None
+def test_with_a_token_file_it_is_the_guarded_server(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("# token role name\nsecret-token annotator anna\n")
+    server = ServerProcess(
+        tmp_path / "app", tmp_path, log=tmp_path / "log", token_file=tokens, port=8123
+    )
+    words = server._command
+    assert "serve" in words
+    assert words[words.index("--token-file") + 1] == str(tokens)
+    assert words[words.index("--port") + 1] == "8123"
+    assert server.headers == {"Authorization": "Bearer secret-token"}

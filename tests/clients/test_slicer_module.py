@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from spss_apps.clients.orthanc import free_port
+from spss_apps.child_server import free_port
 
 SOURCE = Path(__file__).parents[2] / "apps" / "slicer" / "SPSSNextPlane.py"
 SAMPLE = {
