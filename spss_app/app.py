@@ -27,6 +27,7 @@ from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
 from spss_app.datastore.names import FINAL, ORIGINAL, check_tag
 from spss_app.endpoint_checks import install_checks
+from spss_app.hidden_names import hide_names, names_in
 from spss_app.http_errors import answers_http, not_found
 from spss_app.infer.propagate import Propagate
 from spss_app.infer.spss import Spss
@@ -46,6 +47,7 @@ from spss_app.submit.submitter import Submitter, Understood
 from spss_app.task_classes import TaskClasses
 from spss_app.task_requests import TaskRequests
 from spss_app.train.spss import SpssTraining
+from spss_app.versions import install_versions
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ class SpssApp(TaskRequests, MONAILabelApp):
         )
         install_checks()
         install_overview()
+        install_versions()
+        hide_names(lambda: names_in(self.project.store.known_objects()))
 
     def init_datastore(self) -> Datastore:
         """Opens the studies and everything that belongs to them."""
@@ -139,6 +143,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         if file and image_id and asked.get("save_label") and params["label_names"]:
             info = {"model": asked["model"], "params": params}
             label = self.project.store.store_label(image_id, Path(file), tag, info)
+            self.project.store.note("save_label", image=image_id, tag=tag, model=asked["model"])
         return {"label": label, "tag": tag, "file": file, "params": params}
 
     def infer_wsi(self, request: Mapping[str, Any], datastore: Any = None) -> dict[str, Any]:
@@ -159,6 +164,8 @@ class SpssApp(TaskRequests, MONAILabelApp):
     def model_file(self, model: str, validate: bool = True) -> str | None:
         """Weights for download. Uploads have no target: a network comes from a training here."""
         task = self._infers.get(model)
+        if not validate:
+            self.project.store.note("model_upload_refused", model=model[:100])
         return task.get_path() if task is not None and validate else None
 
     def on_init_complete(self) -> None:
@@ -167,8 +174,9 @@ class SpssApp(TaskRequests, MONAILabelApp):
         SpssApp._is_server = True
         secure_start(self.project.studies.own)
         super().on_init_complete()
-        images = self.project.store.list_images()
-        logger.info("%d images; ledger: %s", len(images), self.project.ledger.root)
+        logger.info("%d images", len(self.project.store.list_images()))
+        if behind := self.submitter.republish_stale():
+            logger.info("%d final labels were behind the ledger and are written anew", behind)
 
     def on_save_label(self, image_id: str, label_id: str) -> dict[str, Any]:
         """Tells the annotator what was understood; Slicer shows it."""

@@ -11,6 +11,7 @@ from typing import Any
 from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
 from spss.propagation import propagate
+from spss.studies import AuditLog
 from spss.suggestion import ImageState, OrganSummary, PlaneScores, summarise_organ
 from spss.types import ClassMap
 from spss.volumes import Grid, Volume, read_label, write_label
@@ -73,6 +74,7 @@ class Project:
 
     def __post_init__(self) -> None:
         own = self.studies.own
+        self.store.audit = AuditLog(self.studies.audit_file)
         self.drafts = Drafts(own / "drafts")
         self.served = Served(own / "served", self.options.lease_minutes)
         self.scores = Notes(own / "scores")

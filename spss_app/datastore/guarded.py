@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import filecmp
 import json
+import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from monailabel.datastore.local import DataModel, ImageLabelModel
 from monailabel.interfaces.exception import LabelNotFoundException
 
 from spss.errors import InputError, NotReadyError
+from spss.studies import AuditLog
+from spss.studies.audit import sha256_of
 from spss.volumes import replace_atomically
 from spss_app.datastore.names import (
     FINAL,
@@ -25,6 +28,8 @@ from spss_app.datastore.names import (
 )
 from spss_app.datastore.safe_index import SafeIndex
 from spss_app.http_errors import answers_http
+
+logger = logging.getLogger(__name__)
 
 LARGEST_IMAGE_BYTES = 8 * 1024**3
 LARGEST_LABEL_BYTES = 2 * 1024**3
@@ -46,6 +51,15 @@ class GuardedDatastore(SafeIndex):
 
     on_submit: SubmitHook | None = None
     on_withdraw: WithdrawHook | None = None
+    audit: AuditLog | None = None
+
+    def note(self, action: str, **facts: Any) -> None:
+        """Writes a line of the audit log; where that fails, what was done stays done."""
+        try:
+            if self.audit is not None:
+                self.audit.write(action, **facts)
+        except OSError as error:
+            logger.error("The audit log could not be written: %s.", error.strerror)
 
     @answers_http
     def save_label(
@@ -60,7 +74,9 @@ class GuardedDatastore(SafeIndex):
         if tag == FINAL and self.on_submit is not None:
             self.on_submit(image_id, file, info)
             return image_id
-        return self.store_label(image_id, file, tag, info)
+        self.store_label(image_id, file, tag, info)
+        self.note("save_label", image=image_id, who=_who(info), sha256=sha256_of(file), tag=tag)
+        return image_id
 
     def store_label(self, image_id: str, file: Path, tag: str, info: dict[str, Any]) -> str:
         """Puts a copy of ``file`` under the tag, replacing the one there in one step."""
@@ -98,6 +114,7 @@ class GuardedDatastore(SafeIndex):
         with self.changing() as index:
             record = {**info, "ts": int(time.time()), "name": name}
             index.objects[image_id] = ImageLabelModel(image=DataModel(info=record, ext=ending))
+        self.note("add_image", image=image_id, who=_who(info), sha256=sha256_of(target))
         return image_id
 
     @answers_http
@@ -110,19 +127,27 @@ class GuardedDatastore(SafeIndex):
             (folder / f"{image_id}{label.ext}").unlink(missing_ok=True)
         with self.changing() as index:
             index.objects.pop(image_id, None)
+        self.note("remove_image", image=image_id)
 
     @answers_http
     def remove_label(self, label_id: str, label_tag: str) -> None:
         """Removes a label file; a final one is withdrawn in the ledger and can be restored."""
-        label = self.object_of(label_id).labels.get(label_tag)
-        if label is None:
+        if not self.drop_label(label_id, check_tag(label_tag)):
             raise LabelNotFoundException(f"Image {label_id!r} has no label {label_tag!r}.")
-        folder = Path(self._datastore.label_path(check_tag(label_tag)))
-        (folder / f"{label_id}{label.ext}").unlink(missing_ok=True)
-        with self.changing() as index:
-            index.objects[label_id].labels.pop(label_tag, None)
         if label_tag == FINAL and self.on_withdraw is not None:
             self.on_withdraw(label_id)
+        self.note("remove_label", image=label_id, tag=label_tag)
+
+    def drop_label(self, label_id: str, tag: str) -> bool:
+        """Removes a label file, and nothing from the ledger; False if there is none."""
+        label = self.object_of(label_id).labels.get(tag)
+        if label is None:
+            return False
+        folder = Path(self._datastore.label_path(tag))
+        (folder / f"{label_id}{label.ext}").unlink(missing_ok=True)
+        with self.changing() as index:
+            index.objects[label_id].labels.pop(tag, None)
+        return True
 
     @answers_http
     def update_image_info(self, image_id: str, info: dict[str, Any]) -> None:
@@ -147,7 +172,13 @@ class GuardedDatastore(SafeIndex):
         if not self.datalist():
             msg = "No image has a final label yet: submit one before downloading the data set."
             raise NotReadyError(msg)
-        return str(super().get_dataset_archive(limit_cases))
+        archive = str(super().get_dataset_archive(limit_cases))
+        self.note("export", sha256=sha256_of(Path(archive)), layout="archive of final labels")
+        return archive
+
+    def known_objects(self) -> dict[str, ImageLabelModel]:
+        """The index in memory; looks at no file and asks no other server."""
+        return self._datastore.objects
 
     def list_images(self) -> list[str]:
         """Ids of all images, sorted."""
@@ -167,6 +198,11 @@ class GuardedDatastore(SafeIndex):
         """The whole index."""
         self.refresh_if_changed()
         return dict(super().json())
+
+
+def _who(info: Mapping[str, Any]) -> str:
+    """The user that MONAI Label's login names, else what the client says."""
+    return str(info.get("user") or info.get("author") or info.get("client_id") or "")
 
 
 def _check_size(file: Path, limit: int) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spss.annotation import Entry, Ledger, Plane
-from spss.errors import InputError
+from spss.errors import InputError, NotReadyError
 from spss.types import UNDECIDED, ClassMap
 from spss.volumes import image_name, write_label
 from spss.volumes.grid import OnGrid
@@ -24,6 +26,8 @@ from spss_app.submit.rejected import keep_aside
 from spss_app.submit.understanding import Annotated, in_words, understand
 from spss_app.task_classes import TaskClasses
 from spss_app.volume_cache import VolumeCache
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_AUTHOR = 100
 
@@ -75,6 +79,7 @@ class Submitter:
     volumes: VolumeCache
     rejected: Path
     rule: str = "auto"
+    _publishing: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def submit(self, image_id: str, file: Path, params: dict[str, Any]) -> Understood:
         """Takes a label file from a client.
@@ -95,18 +100,46 @@ class Submitter:
 
     def publish(self, image_id: str, grid: OnGrid) -> None:
         """Writes the ledger's current state as the image's final label, for other clients."""
+        with self._publishing:  # whoever comes last has folded what all the others recorded
+            self._publish(image_id, grid)
+
+    def _publish(self, image_id: str, grid: OnGrid) -> None:
         names = self.classes.names
+        revision = self.ledger.standing(image_id).revision
         sparse = self.ledger.sparse_label(image_id, names)
         info = {
             "label_info": [{"name": n, "idx": i} for i, n in enumerate(names) if i],
             "annotated_planes": [{"axis": p.axis, "index": p.index} for p in sparse.planes],
             "dense": sparse.is_dense,
-            "revision": self.ledger.standing(image_id).revision,
+            "revision": revision,
         }
         with tempfile.TemporaryDirectory(prefix="spss-") as folder:
             path = Path(folder) / "label.nii.gz"
             write_label(path, sparse.classes, like=grid)
             self.store.store_label(image_id, path, FINAL, info)
+
+    def republish(self, image_id: str) -> None:
+        """Brings the final label up to the ledger; without any annotation there is none."""
+        if self.ledger.standing(image_id).is_empty:
+            self.store.drop_label(image_id, FINAL)
+            return
+        grid = self.volumes.grid(Path(self.store.get_image_uri(image_id)))
+        self.publish(image_id, grid)
+
+    def republish_stale(self) -> int:
+        """Final labels that a kill, a restore or an import left behind the ledger; how many."""
+        stale = 0
+        for image_id in sorted({*self.ledger.image_ids()} & {*self.store.fetched_images()}):
+            said = self.store.get_label_info(image_id, FINAL).get("revision", "")
+            standing = self.ledger.standing(image_id)
+            if said == ("" if standing.is_empty else standing.revision):
+                continue
+            try:
+                self.republish(image_id)
+                stale += 1
+            except (InputError, NotReadyError, OSError) as error:
+                logger.warning("A final label is behind the ledger: %s", error)
+        return stale
 
     def _named_label(self, file: Path, params: dict[str, Any], grid: OnGrid) -> ClassMap:
         """The label in the task's numbering, 255 where undecided."""
@@ -141,6 +174,13 @@ class Submitter:
             provenance=str(params.get("provenance") or "manual")[:_LONGEST_AUTHOR],
         )
         self.publish(image_id, grid)
+        self.store.note(
+            "import" if entry.provenance.startswith("DICOM SEG") else "submit",
+            image=image_id,
+            who=author,
+            sha256=entry.label_sha256,
+            entry=entry.id,
+        )
         self.served.release(image_id, client)
         standing = self.ledger.standing(image_id)
         text = in_words(what, label, self.classes.names, grid.affine, standing)

@@ -13,6 +13,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 
 from spss.errors import InputError, NotReadyError, SpssError
 from spss.methods import METHODS, find_method, method_options
+from spss.studies.audit import sha256_of
 from spss.training import TrainingCase, TrainingResult, train
 from spss_app.models import PublishedModel
 from spss_app.project import Project
@@ -117,10 +118,12 @@ class SpssTraining(TrainTask):
         if result.best_metric is not None:
             record["best_metric"] = result.best_metric
         model = self.project.models.keep_version(record)
+        self._note("train", model, method=method)
         verdict = self._judge(model, held_out)
         if not verdict.publish:
             return f"The new network is kept as {model.version} but not used: {verdict.reason}."
         self.project.models.publish(model)
+        self._note("publish", model)
         return f"The new network is in use: {verdict.reason}."
 
     def _train(
@@ -192,6 +195,11 @@ class SpssTraining(TrainTask):
                 continue
             scores[image_id] = annotated_dice(predicted, truth, len(names))
         return scores
+
+    def _note(self, action: str, model: PublishedModel, **facts: Any) -> None:
+        digest = sha256_of(model.folder / "model.pt")
+        facts["images"] = len(model.record.get("trained_on", ()))
+        self.project.store.note(action, sha256=digest, version=model.version, **facts)
 
     def _say(self, message: str) -> None:
         logger.info(message)

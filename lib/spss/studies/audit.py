@@ -126,6 +126,15 @@ class AuditLog:
         return lines[-1] if lines else b""
 
 
+def sha256_of(file: Path) -> str:
+    """Hex digest of a file's bytes."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def this_user() -> str:
     """The name of the person at the command line; empty if the system has none."""
     try:
