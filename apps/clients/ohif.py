@@ -79,10 +79,12 @@ class Ohif:
 
     Args:
         server: the MONAI Label server's address, which also serves the viewer.
+        token: typed as the password when the browser asks for a login.
     """
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, token: str = "") -> None:
         self.server = server.rstrip("/")
+        self._login = {"username": "anna", "password": token} if token else None
         self.log: list[str] = []
 
     def __enter__(self) -> Ohif:
@@ -92,7 +94,9 @@ class Ohif:
         self._browser = self._playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=list(FLAGS), headless=True
         )
-        self.page = self._browser.new_page(viewport={"width": 1400, "height": 900})
+        self.page = self._browser.new_page(
+            viewport={"width": 1400, "height": 900}, http_credentials=self._login
+        )
         self.page.set_default_timeout(WAIT_MS)
         self.page.on("console", lambda message: self.log.append(message.text[:300]))
         return self

@@ -58,12 +58,17 @@ class SlicerClient:
         url: the server's address.
         folder: where files are saved.
         client_id: the annotator's name in the module's settings.
+        token: typed as the password if the server asks for a login.
     """
 
-    def __init__(self, url: str, folder: Path, client_id: str = "slicer-user") -> None:
+    def __init__(
+        self, url: str, folder: Path, client_id: str = "slicer-user", *, token: str = ""
+    ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.client = MONAILabelClient(url, str(self.folder), client_id)
+        if self.client.auth_enabled():
+            self.client.update_auth(self.client.auth_token(client_id, token))
         self.url = url
         self.info: dict[str, Any] = self.client.info()
 
@@ -73,6 +78,9 @@ class SlicerClient:
         Args:
             strategy: name in the strategy box.
             on_this_machine: False if the server's disk cannot be seen, so that files are fetched.
+
+        Raises:
+            requests.HTTPError: the file could not be fetched: the module sends no token with it.
         """
         sample = self.client.next_sample(strategy, self._options("strategies", strategy))
         image_id, path = sample["id"], sample.get("path")

@@ -18,16 +18,16 @@ from spss_app.dicomweb.image_list import search_filters
 from spss_app.dicomweb.pacs import SEGMENTABLE, Pacs
 from spss_app.dicomweb.segmentation_reader import read_segmentation
 from spss_app.dicomweb.segmentation_writer import write_segmentation
-from spss_app.dicomweb.series import Series, stack
+from spss_app.dicomweb.series import Series
 from spss_app.drafts import Drafts
 from spss_app.served import Served
 from spss_app.submit.submitter import Submitter
 from spss_app.task_classes import TaskClasses
 from spss_app.volume_cache import VolumeCache
+from spss_apps.clients.cohort import Cohort
+from spss_apps.clients.desk import NAMES, drawing, send_images
 from spss_apps.clients.dicom_series import make_series
 from spss_apps.clients.orthanc import Orthanc
-
-NAMES = ("background", "anterior", "posterior")
 
 
 class Server:
@@ -75,24 +75,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server(orthanc: Orthanc, tmp_path: Path) -> Server:
     return Server(orthanc.dicomweb, tmp_path / "server")
-
-
-def send_images(orthanc: Orthanc, **options: Any) -> Series:
-    volume = np.random.default_rng(3).integers(0, 500, (10, 8, 6)).astype(np.int16)
-    datasets = make_series(volume, **options)
-    orthanc.store_datasets(datasets)
-    return stack(datasets, [Path(str(index)) for index in range(len(datasets))])
-
-
-@pytest.fixture
-def image(orthanc: Orthanc) -> Series:
-    return send_images(orthanc, patient_id="P7")
-
-
-def drawing(series: Series, *, value: int = 1, index: int = 3) -> np.ndarray:
-    classes = np.zeros(series.shape, np.uint8)
-    classes[2:5, 2:6, index] = value
-    return classes
 
 
 def test_mr_ct_and_pet_are_found_without_a_search_filter(orthanc: Orthanc, server: Server) -> None:
@@ -260,13 +242,11 @@ def test_monai_label_offers_results_as_dicom_seg_here(server: Server) -> None:
     assert isinstance(server.store, DICOMWebDatastore)
 
 
-@pytest.mark.parametrize(
-    "where", ["Study1/13_HCropVolume", "Study3/11-T1post-18670", "Study3/11_HCropVolume"]
-)
+@pytest.mark.parametrize("role", ["first", "oblique", "third"])
 def test_real_series_are_on_the_grid_that_their_headers_state(
-    orthanc: Orthanc, server: Server, dicom_folder: Path, where: str
+    orthanc: Orthanc, server: Server, cohort: Cohort, role: str
 ) -> None:
-    orthanc.store(sorted((dicom_folder / where).glob("*.dcm")))
+    orthanc.store(sorted(cohort.folders[role].iterdir()))
     (uid,) = server.store.list_images()
     series = server.store.images.series(uid)
     image = nibabel.load(server.store.get_image_uri(uid))

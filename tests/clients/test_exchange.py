@@ -4,70 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
 
 from spss.annotation import Plane
-from spss.errors import InputError
 from spss_app.dicomweb.errors import PacsError
-from spss_app.dicomweb.exchange import Incoming, SegmentationExchange
-from spss_app.dicomweb.image_cache import ImageCache
-from spss_app.dicomweb.pacs import AWAY_SECONDS, Pacs
+from spss_app.dicomweb.pacs import AWAY_SECONDS
 from spss_app.dicomweb.segmentation_writer import write_segmentation
 from spss_app.dicomweb.series import Series, stack
+from spss_apps.clients.cohort import Cohort
+from spss_apps.clients.desk import NAMES, Desk, drawing
 from spss_apps.clients.dicom_series import make_series
 from spss_apps.clients.orthanc import Orthanc
-
-NAMES = ("background", "anterior", "posterior")
-
-
-class Desk:
-    """One server's side: its cache, its exchange, and what came in."""
-
-    def __init__(self, url: str, folder: Path, ohif: str = "refuse") -> None:
-        self.pacs = Pacs(url, search_seconds=2, transfer_seconds=5)
-        self.images = ImageCache(folder / "images", self.pacs)
-        self.received: list[Incoming] = []
-        self.exchange = SegmentationExchange(folder, self.pacs, self.images, self.record, ohif=ohif)
-
-    def record(self, incoming: Incoming) -> str:
-        if "liver" in incoming.label.names:
-            msg = "The label 'liver' is none of the classes."
-            raise InputError(msg)
-        self.received.append(incoming)
-        return f"{len(incoming.label.names)} classes understood"
-
-    def synchronise(self) -> tuple[str, ...]:
-        ids = {found.uid for found in self.pacs.find_series([{"Modality": "MR"}])}
-        return self.exchange.synchronise(ids)
-
-    def states(self) -> list[str]:
-        return sorted(known.state for known in self.exchange.register.known().values())
-
-
-@pytest.fixture
-def desk(orthanc: Orthanc, tmp_path: Path) -> Desk:
-    return Desk(orthanc.dicomweb, tmp_path / "desk")
-
-
-def send_images(orthanc: Orthanc, patient_id: str = "phantom") -> Series:
-    volume = np.random.default_rng(3).integers(0, 500, (10, 8, 6)).astype(np.int16)
-    datasets = make_series(volume, patient_id=patient_id)
-    orthanc.store_datasets(datasets)
-    return stack(datasets, [Path(str(index)) for index in range(len(datasets))])
-
-
-def drawing(series: Series, *, value: int = 1, index: int = 3) -> np.ndarray:
-    classes = np.zeros(series.shape, np.uint8)
-    classes[2:5, 2:6, index] = value
-    return classes
-
-
-@pytest.fixture
-def image(orthanc: Orthanc) -> Series:
-    return send_images(orthanc)
 
 
 def test_a_segmentation_of_another_viewer_comes_in_once(
@@ -194,59 +141,6 @@ def test_a_second_instance_in_a_known_segmentation_series_comes_in_too(
     assert desk.received[1].label.classes[:, :, 5].any()
 
 
-def _colour(datasets: list[Dataset]) -> None:
-    for dataset in datasets:
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "RGB"
-        dataset.PlanarConfiguration = 0
-        dataset.BitsAllocated = dataset.BitsStored = 8
-        dataset.HighBit, dataset.PixelRepresentation = 7, 0
-        dataset.PixelData = bytes(dataset.Rows * dataset.Columns * 3)
-
-
-def _multi_frame(datasets: list[Dataset]) -> None:
-    del datasets[1:]
-    datasets[0].NumberOfFrames = 4
-    datasets[0].PixelData = datasets[0].PixelData * 4
-
-
-def _missing_slice(datasets: list[Dataset]) -> None:
-    del datasets[2]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (_colour, "colour image"),
-        (_multi_frame, "multi-frame image"),
-        (_missing_slice, "misses a slice"),
-    ],
-)
-def test_a_series_that_is_no_volume_is_refused_and_remembered(
-    orthanc: Orthanc, desk: Desk, spoil: Callable[[list[Dataset]], None], words: str
-) -> None:
-    datasets = make_series(np.zeros((10, 8, 6), np.int16))
-    spoil(datasets)
-    orthanc.store_datasets(datasets)
-    uid = str(datasets[0].SeriesInstanceUID)
-    with pytest.raises(InputError, match=words):
-        desk.images.volume(uid)
-    refusal = desk.images.refused()[uid]
-    assert words in refusal.reason
-    assert refusal.images == len(datasets)
-    assert not (desk.images.root / f"{uid}.nii.gz").exists()
-
-
-@pytest.mark.parametrize("uid", ["../../etc", "1.2/3", "", ".", "x" * 5, "1" * 65])
-def test_an_id_that_is_no_uid_reaches_neither_disk_nor_pacs(desk: Desk, uid: str) -> None:
-    with pytest.raises(InputError, match="no DICOM UID"):
-        desk.images.volume(uid)
-
-
-def test_an_unknown_series_is_said_to_be_unknown(desk: Desk) -> None:
-    with pytest.raises(InputError, match="has no series"):
-        desk.images.volume(generate_uid())
-
-
 def test_half_a_transfer_leaves_no_half_series(
     orthanc: Orthanc, image: Series, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,14 +152,12 @@ def test_half_a_transfer_leaves_no_half_series(
     assert desk.images.volume(image.uid).exists()
 
 
-@pytest.mark.parametrize("name", ["Study1/13_HCropVolume", "Study3/11-T1post-18670"])
+@pytest.mark.parametrize("role", ["first", "oblique"])
 def test_real_series_make_the_round_trip_through_the_pacs(
-    orthanc: Orthanc, desk: Desk, dicom_folder: Path, name: str
+    orthanc: Orthanc, desk: Desk, cohort: Cohort, role: str
 ) -> None:
-    files = sorted((dicom_folder / name).glob("*.dcm"))
-    orthanc.store(files)
-    uid = str(pydicom.dcmread(files[0]).SeriesInstanceUID)
-    series = desk.images.series(uid)
+    orthanc.store(sorted(cohort.folders[role].iterdir()))
+    series = desk.images.series(cohort.uids[role])
     classes = np.zeros(series.shape, np.uint8)
     classes[series.shape[0] // 2, 5:20, 3:9] = 1
     classes[7:30, 9:14, 11] = 2
@@ -278,35 +170,3 @@ def _later(seconds: float) -> Callable[[], float]:
     from time import monotonic
 
     return lambda: monotonic() + seconds
-
-
-def ohif_file(series: Series, index: int) -> Dataset:
-    """What OHIF's export makes of a drawing on slice ``index``."""
-    segmentation = write_segmentation(drawing(series, index=index), NAMES, series)
-    segmentation.file_meta.ImplementationVersionName = "dcmjs-0.0"
-    return segmentation
-
-
-@pytest.mark.parametrize(("policy", "index"), [("mirrored", 4), ("as_stored", 1)])
-def test_slices_of_ohif_are_turned_round_only_when_the_server_was_told(
-    orthanc: Orthanc, image: Series, tmp_path: Path, policy: str, index: int
-) -> None:
-    desk = Desk(orthanc.dicomweb, tmp_path / "desk", ohif=policy)
-    orthanc.store_datasets([ohif_file(image, 1)])
-    desk.synchronise()
-    label = desk.received[0].label.classes
-    assert np.flatnonzero(label.any(axis=(0, 1))).tolist() == [index]
-    assert np.array_equal(label[:, :, index], drawing(image)[:, :, 3])
-
-
-def test_a_segmentation_of_ohif_waits_until_its_order_is_known(
-    orthanc: Orthanc, image: Series, desk: Desk, tmp_path: Path
-) -> None:
-    orthanc.store_datasets([ohif_file(image, 1)])
-    assert desk.synchronise() == ()
-    (known,) = desk.exchange.register.known().values()
-    assert known.state == "unsure"
-    assert "--conf ohif mirrored" in known.detail
-    told = Desk(orthanc.dicomweb, tmp_path / "desk", ohif="mirrored")
-    assert told.synchronise() == ("1 classes understood",)
-    assert told.synchronise() == ()
