@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--upload-gb", type=float, default=DEFAULT_UPLOAD_GB, help="largest upload")
     add("--ssl-keyfile", help="key for https")
     add("--ssl-certfile", help="certificate for https")
+    add("--access-log", action="store_true", help="write a line for each request")
     add("--verbose", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
@@ -132,6 +133,8 @@ def _arguments(args: argparse.Namespace, app_folder: Path) -> list[str]:
     arguments += ["--uvicorn_app", APPLICATION]
     for key, value in args.conf:
         arguments += ["--conf", key, value]
+    if args.access_log:
+        arguments += ["--access_log"]
     if args.ssl_certfile:
         arguments += ["--ssl_certfile", args.ssl_certfile]
     if args.ssl_keyfile:

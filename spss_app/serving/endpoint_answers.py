@@ -6,16 +6,21 @@ import errno
 import functools
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import HTTPException, UploadFile
+from fastapi.responses import FileResponse
+
+from spss_app.serving.who import WHO
 
 _MARK = "_spss_answers"
 _JSON_TEXTS = ("params", "info")
 _LONGEST_FILE_NAME_BYTES = 200
 _CHECKSUMS = ("SHA256", "SHA512", "MD5")
+_AUTHORED = ("add_image", "save_label")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -58,10 +63,13 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        given = signature.bind(*args, **kwargs)
+        for name, value in given.arguments.items():
             _check(name, value)
+        if function.__name__ in _AUTHORED and WHO.get():
+            given.arguments["params"] = _signed(given.arguments.get("params"))
         try:
-            return function(*args, **kwargs)
+            return _checked_answer(function(*given.args, **given.kwargs))
         except HTTPException as error:
             if error.status_code != 500:
                 raise
@@ -74,6 +82,19 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     setattr(wrapper, _MARK, True)
     return wrapper
+
+
+def _signed(params: Any) -> str:
+    """The parameters with the name of who is logged in, whatever the client calls itself."""
+    parsed = json.loads(params) if isinstance(params, str) and params else {}
+    return json.dumps({**parsed, "user": WHO.get(), "author": WHO.get()})
+
+
+def _checked_answer(answer: Any) -> Any:
+    """Refuses to send a folder: that is what a session of several files has for an image."""
+    if isinstance(answer, FileResponse) and not os.path.isfile(answer.path):
+        raise HTTPException(409, "There is no single file to send: it holds several, or is gone.")
+    return answer
 
 
 def _check(name: str, value: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextvars import ContextVar
 
 import jwt
 from fastapi import HTTPException
@@ -14,9 +13,6 @@ from starlette.concurrency import run_in_threadpool
 
 from spss_app.serving.answers import RefusedError, Scope, header
 from spss_app.serving.users import find_user, has_role
-
-WHO: ContextVar[str] = ContextVar("spss_who", default="")
-"""Name of the logged-in user whose request is being answered; ``""`` without authentication."""
 
 _KEY = "spss.user"
 

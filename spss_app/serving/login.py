@@ -11,17 +11,21 @@ from monailabel.config import settings
 from monailabel.endpoints.user import auth
 from monailabel.endpoints.user.auth import User
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from spss_app.serving.answers import AsgiApp, Receive, RefusedError, Scope, Send
-from spss_app.serving.identity import WHO, identify, login_needed, token_of
+from spss_app.serving.identity import identify, login_needed, token_of
 from spss_app.serving.tokens import Tokens
 from spss_app.serving.users import user_with_role
+from spss_app.serving.who import WHO
 
 Exchange = Callable[[str, str], dict[str, Any]]
 """Takes name and password; returns ``access_token`` and ``token_type`` or raises RefusedError."""
 
+_MOST_FIELDS = 10
 _OPEN = ("/auth/", "/auth", "/favicon.ico")
 
 
@@ -52,7 +56,10 @@ class Login:
     async def _token(self, request: Request) -> JSONResponse:
         if request.method != "POST":
             raise RefusedError(405, "Send name and password as a form.", {"Allow": "POST"})
-        form = await request.form(max_files=0, max_fields=10)
+        try:
+            form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+        except (MultiPartException, HTTPException, KeyError, ValueError) as error:
+            raise RefusedError(422, "The form cannot be read.") from error
         name, password = form.get("username"), form.get("password")
         if not isinstance(name, str) or not isinstance(password, str):
             raise RefusedError(422, "Send the fields username and password.")

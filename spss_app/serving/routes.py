@@ -1,4 +1,4 @@
-"""MONAI Label's routes that are for few, or need a word before they are asked."""
+"""MONAI Label's routes that are for few, or are better not asked as they are."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from spss_app.serving.answers import AsgiApp, Receive, RefusedError, Scope, Send
 from spss_app.serving.identity import demand_role
 
 _MOST_LINES = 10_000
+_BACKGROUND = ("/train", "/batch", "/scoring")
 
 FRONT_PAGE = """SPSS for MONAI Label is running.
 
@@ -38,6 +39,8 @@ class AdminRoutes:
                 await demand_role(scope, "admin")
             if path.startswith("/spss/"):  # this app's own routes ask for no token themselves
                 await demand_role(scope, "user")
+            if path.startswith(_BACKGROUND) and _wants_sync(scope):
+                raise RefusedError(422, "With run_sync nobody else is answered: leave it out.")
             if path.startswith("/infer/wsi"):
                 raise RefusedError(422, "Whole-slide images are not read here: use /infer/spss.")
             if path.startswith("/logs"):
@@ -60,6 +63,11 @@ class FrontPage:
         if scope["type"] == "http" and scope["path"] == "/docs":
             raise RefusedError(404, "This page loads scripts from elsewhere: read /openapi.json.")
         await self.app(scope, receive, send)
+
+
+def _wants_sync(scope: Scope) -> bool:
+    asked = parse_qs(scope["query_string"].decode("latin-1")).get("run_sync", [])
+    return any(value.lower() not in ("false", "0", "no", "off", "f", "n") for value in asked)
 
 
 def _plain_log(scope: Scope) -> Scope:
