@@ -227,7 +227,12 @@ class Ledger:
         committed = replace(entry, id=name, time=time, label_file=label_file)
         if data:
             write_durably(folder / label_file, data)
-        write_durably(folder / f"{name}.json", committed.to_json())
+        try:
+            write_durably(folder / f"{name}.json", committed.to_json())
+        except OSError:
+            if label_file:  # a full disk should not be filled by labels that count for nothing
+                (folder / label_file).unlink(missing_ok=True)
+            raise
         return committed
 
     def _load(self, entry: Entry) -> ClassMap:
