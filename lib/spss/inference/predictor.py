@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.inference.prediction import Prediction
 from spss.inference.slabs import Slab, plan_slabs, to_stored_slab
-from spss.inference.window import noisy_mean, whole_or_window, window_step
 from spss.networks import Segmenter
+from spss.networks.window import (
+    NOISE,
+    NOISY_PASSES,
+    noisy_mean,
+    whole_or_window,
+    window_step,
+)
 from spss.training.acceleration import Acceleration
 from spss.training.memory import SHARE, free_memory_gb
 from spss.training.model_file import ModelConfig, load_model
@@ -24,12 +30,6 @@ from spss.training.options import pick_device
 from spss.training.prepare import canonical_image
 from spss.types import Shape
 from spss.volumes import Volume, from_canonical, is_constant, to_canonical
-
-NOISY_PASSES = 4
-"""Teacher passes behind an uncertainty map (SPSS uses 8 with gradients off; half the cost here)."""
-
-NOISE = 0.1
-"""Standard deviation of the noise, in deviations of the image (UA-MT, SPSS)."""
 
 
 @dataclass
@@ -131,18 +131,32 @@ class Predictor:
             generator = torch.Generator(self.device).manual_seed(0)
             network = noisy_mean(self.network, noise, NOISY_PASSES, generator)
         with torch.inference_mode(), self._autocast():
-            return whole_or_window(
+            probabilities = whole_or_window(
                 network,
                 part,
                 patch=plan.patch_size,
                 multiple=plan.architecture.total_stride,
                 device=self.device,
             )
+        return tempered(probabilities, float(self.config.training.get("temperature") or 1.0))
 
     def _autocast(self) -> AbstractContextManager[Any]:
         """The precision of the training, so that the network sees what it was trained with."""
         precision = str(self.config.training.get("precision", "float32"))
         return Acceleration(precision).autocast(self.device)()
+
+
+def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """p^(1/T), made to sum to one over the classes: as sure as held-out planes showed it may be.
+
+    Args:
+        probabilities: ``(C, ...)`` float32.
+        temperature: see `spss.training.temperature.fit_temperature`; 1 changes nothing.
+    """
+    if temperature == 1.0:
+        return probabilities
+    powers = np.power(probabilities, np.float32(1 / temperature))
+    return powers / np.maximum(powers.sum(axis=0), np.float32(1e-12))
 
 
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

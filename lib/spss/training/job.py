@@ -28,6 +28,7 @@ from spss.training.patches import PatchCutter
 from spss.training.prepare import Preparation
 from spss.training.settings import TrainingSettings
 from spss.training.teacher import make_teacher
+from spss.training.temperature import fit_temperature
 from spss.training.validation import validation_dice
 
 CHECKPOINT = "checkpoint.pt"
@@ -151,6 +152,16 @@ class Job:
             device=self.device,
         )
 
+    def _temperature(self, training: TrainingState) -> float | None:
+        """None if too little was held out to say how sure the network may be."""
+        return fit_temperature(
+            training.teacher,
+            self.validation,
+            self.settings.plan,
+            acceleration=self.settings.acceleration,
+            device=self.device,
+        )
+
     def _keep(self, training: TrainingState, loader: BatchLoader) -> None:
         save_checkpoint(self.out / CHECKPOINT, training, loader, self.settings.to_json())
 
@@ -182,6 +193,7 @@ class Job:
             "finished": budget.is_over,
             "precision": settings.acceleration.precision,
             "best_metric": best_metric,
+            "temperature": self._temperature(training),
             "absent_classes": list(settings.absent_classes),
             "skipped": self.preparation.skipped,
         }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
+from spss.networks.window import whole_or_window
 from spss.training.acceleration import Acceleration
 from spss.training.case import PreparedCase
 from spss.training.plan import Plan
@@ -40,7 +40,14 @@ def validation_dice(
         if not case.is_labelled:
             continue
         with acceleration.autocast(device)():
-            predicted = _predict(network, case.image, plan, device)
+            probabilities = whole_or_window(
+                network,
+                case.image,
+                patch=plan.patch_size,
+                multiple=plan.architecture.total_stride,
+                device=device,
+            )
+        predicted = torch.from_numpy(probabilities.argmax(axis=0))
         seen = case.truth != UNDECIDED
         for value in range(class_count):
             guess, truth = (predicted == value) & seen, case.truth == value
@@ -50,14 +57,3 @@ def validation_dice(
     if not annotated.any():
         return None
     return float((overlap[1:][annotated] / total[1:][annotated].clamp_min(_SMALLEST)).mean())
-
-
-def _predict(network: nn.Module, image: Tensor, plan: Plan, device: torch.device) -> Tensor:
-    """``(X, Y, Z)`` class indices on the CPU, by sliding window."""
-    from monai.inferers import sliding_window_inference
-
-    logits = sliding_window_inference(
-        image[None, None].to(device), plan.patch_size, 1, network, overlap=0.25, mode="gaussian"
-    )
-    assert isinstance(logits, Tensor)
-    return F.softmax(logits.float(), dim=1).argmax(dim=1)[0].cpu()

@@ -53,7 +53,7 @@ def test_the_orientation_of_the_file_does_not_change_the_answer(make_model, orde
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.5, 0.8, 2.0)])
 def test_slabs_give_the_same_answer_as_the_whole(make_model, spacing, monkeypatch):
-    from spss.inference import window
+    from spss.networks import window
 
     monkeypatch.setattr(window, "WHOLE_PATCHES", 0)  # windows in both, or context would differ
     folder = make_model(patch=(8, 8, 8), spacing=spacing)
@@ -152,3 +152,14 @@ def test_weights_that_do_not_fit_are_named(make_model, damage):
     torch.save(content, folder / "model.pt")
     with pytest.raises(InputError, match=name):
         Predictor.load(folder, device="cpu")
+
+
+def test_a_temperature_changes_how_sure_an_answer_is_and_not_the_answer(make_model):
+    predictor = Predictor.load(make_model(), device="cpu")
+    plain = predictor.predict(_volume(), uncertainty=True, probabilities=True)
+    predictor.config.training["temperature"] = 3.0
+    calm = predictor.predict(_volume(), uncertainty=True, probabilities=True)
+    assert np.array_equal(calm.classes, plain.classes)
+    assert np.allclose(calm.probabilities.sum(axis=0), 1, atol=1e-5)
+    assert calm.probabilities.max(axis=0).mean() < plain.probabilities.max(axis=0).mean() - 0.01
+    assert calm.uncertainty.mean() > plain.uncertainty.mean() + 0.01

@@ -17,6 +17,12 @@ WHOLE_PATCHES = 3.0
 """Up to so many times the voxels of a patch go through in one pass: no seams, and instance
 normalisation sees the whole volume as it did in training."""
 
+NOISY_PASSES = 4
+"""Passes behind an uncertainty map (SPSS uses 8 with gradients off; half the cost here)."""
+
+NOISE = 0.1
+"""Standard deviation of their noise, in deviations of the image (UA-MT, SPSS)."""
+
 OVERLAP = 0.5
 """Share by which windows overlap (nnU-Net)."""
 
