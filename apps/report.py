@@ -69,7 +69,7 @@ def write_report(
         "<div class='columns'><div><h2>Rounds</h2>",
         _table(record),
         "</div><figure class='natural'><h2>Learning curve</h2>",
-        _image(curve, "Test Dice against planes drawn"),
+        inline_png(curve, "Test Dice against planes drawn"),
         "</figure></div>",
         "<h2>Side by side</h2>",
         _key(record),
@@ -149,12 +149,12 @@ def _plane(number: int, plane: DrawnPlane, png: bytes) -> str:
         f"<b>{number}. {escape(name)}</b><br>{escape(question.reason)}.<br>"
         f"Propagated volume: Dice {plane.draft_dice:.2f}"
     )
-    return f"<figure>{_image(png, name)}<figcaption>{caption}</figcaption></figure>"
+    return f"<figure>{inline_png(png, name)}<figcaption>{caption}</figcaption></figure>"
 
 
 def _figure(figure: Figure) -> str:
     caption = f"<b>{escape(figure.title)}</b> {escape(figure.caption)}"
-    image = _image(figure.png, figure.title)
+    image = inline_png(figure.png, figure.title)
     return f"<figure class='natural'>{image}<figcaption>{caption}</figcaption></figure><br>"
 
 
@@ -174,6 +174,7 @@ def _settings(record: DemoRecord) -> str:
     return f"<table>{rows}</table>"
 
 
-def _image(png: bytes, text: str) -> str:
+def inline_png(png: bytes, text: str) -> str:
+    """An image tag that holds the picture itself."""
     data = base64.b64encode(png).decode("ascii")
     return f"<img alt='{escape(text, quote=True)}' src='data:image/png;base64,{data}'>"

@@ -37,8 +37,8 @@ def overview(project: Project, *, queue: int = 12) -> dict[str, Any]:
 
     Returns:
         ``images`` (id, name, state ``untouched``, ``planes`` or ``dense``, planes, held_out),
-        ``queue`` (image and what "next sample" says of a plane), ``broken`` (id → sentence),
-        ``training`` (status, curve) and ``models`` (records, oldest first).
+        ``queue`` (image, its file's name, and what "next sample" says of a plane), ``broken``
+        (id → sentence), ``training`` (status, curve) and ``models`` (records, oldest first).
     """
     states, broken = project.image_states()
     chosen = suggest(
@@ -60,6 +60,7 @@ def overview(project: Project, *, queue: int = 12) -> dict[str, Any]:
             {
                 "image": found.image_id,
                 "name": _name(project, found.image_id),
+                "file": str(project.store.get_image_info(found.image_id).get("name", "")),
                 **describe(found, of[found.image_id].affine, of[found.image_id].shape),
             }
             for found in chosen
