@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from monailabel.interfaces.tasks.train import TrainTask
+from monailabel.utils.async_tasks.utils import tasks
 
 from spss.errors import InputError, NotReadyError, SpssError
 from spss.methods import METHODS, find_method, method_options
@@ -28,6 +31,12 @@ logger = logging.getLogger(__name__)
 _ROUNDS = 50  # progress reports per training, as the engine makes them
 _LONGEST_MINUTES = 14 * 24 * 60
 _LARGEST_CONSTANT = 1e9
+_START_SECONDS = 30.0  # until a training that was asked for is among the server's tasks
+_UNKNOWN_TIME = "0:00:00"
+_ENDED_FROM_OUTSIDE = (
+    "The training was ended from outside, as when memory runs out: train again, it goes on from "
+    "its last checkpoint. A smaller --conf memory_gb makes it need less."
+)
 
 
 class SpssTraining(TrainTask):
@@ -37,6 +46,7 @@ class SpssTraining(TrainTask):
         super().__init__("Trains on all images; the planes in the ledger are the truth.")
         self.project = project
         self.status = TrainStatus(project.models.root / "train_status.json")
+        self._trains_here = False
 
     def config(self) -> dict[str, Any]:
         """Options that viewers show; lists are choices, the first one preselected."""
@@ -74,7 +84,16 @@ class SpssTraining(TrainTask):
 
     def stats(self) -> dict[str, Any]:
         """Progress for the viewers, which take an absent epoch for a finished training."""
-        return self.status.read() or {"epoch": 0, "total_epochs": _ROUNDS, "best_metric": 0.0}
+        state = self.status.read() or {"epoch": 0, "total_epochs": _ROUNDS, "best_metric": 0.0}
+        age_seconds = time.time() - state.get("start_ts", math.inf)
+        if "total_time" not in state and age_seconds > _START_SECONDS and not self._is_running():
+            return {**state, "total_time": _UNKNOWN_TIME, "outcome": _ENDED_FROM_OUTSIDE}
+        return state
+
+    def _is_running(self) -> bool:
+        """Whether this process trains, or the server's process for it lives or is being started."""
+        newest = tasks("train")[-1:]
+        return self._trains_here or any(t["status"] in ("SUBMITTED", "RUNNING") for t in newest)
 
     def submitted(self, request: Mapping[str, Any]) -> None:
         """Resets the viewers' bars, which would show the last training until the process runs."""
@@ -85,6 +104,7 @@ class SpssTraining(TrainTask):
         options = clean(request, self.request_keys)
         method = options.get("method", self.project.options.method)
         self.status.start(_ROUNDS, method=method)
+        self._trains_here = True
         try:
             outcome = self._train_and_publish(method, options)
         except SpssError as error:
@@ -93,6 +113,8 @@ class SpssTraining(TrainTask):
         except BaseException as error:
             self.status.finish(f"Training failed ({type(error).__name__}).", error=str(error))
             raise
+        finally:
+            self._trains_here = False
         self.status.finish(outcome)
         SelfPaced(self.project)(options)
         return self.status.read()

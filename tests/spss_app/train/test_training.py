@@ -30,6 +30,17 @@ def _train(server, **params):
     return server.http.post("/train/spss", params={"run_sync": True}, json={**FAST, **params})
 
 
+def test_a_training_that_was_killed_is_not_shown_as_running_for_ever(server):
+    trainer = server.app._trainers["spss"]
+    assert "total_time" not in trainer.stats()
+    trainer.status.start(50)  # all that a training killed for its memory leaves
+    assert "total_time" not in trainer.stats()  # its process may just be starting
+    trainer.status.progress({"start_ts": 1000})
+    stats = trainer.stats()
+    assert "total_time" in stats  # which viewers take for the end
+    assert "ended from outside" in stats["outcome"]
+
+
 def _models(server):
     return server.app.project.models
 
