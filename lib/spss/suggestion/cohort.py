@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spss.annotation import Plane
 from spss.suggestion.axis_choice import choose_axis
+from spss.suggestion.diversity import Diversity
 from spss.suggestion.image_state import ImageState
 from spss.suggestion.organ import OrganSummary
 
@@ -21,7 +23,8 @@ USUAL_AREA = 2.0
 of the cohort's median: a young network also paints blobs elsewhere."""
 
 UNKNOWN_ORGAN = (0.4, 0.6)
-"""Where the organ's broad part is looked for before any draft: in the middle of the volume."""
+"""Where the organ's broad part is looked for before any draft: in the middle of what the image
+shows, or of the volume where nobody has looked at the image."""
 
 GAP_SHARE = 1 / 8
 """Planes nearer than this share of the organ's length to an annotated one are too close."""
@@ -85,27 +88,37 @@ class Cohort:
         """First and last plane of the organ: the volume's own, else by the cohort's share."""
         if image.organ is not None and self._is_believed(image, image.organ):
             return image.organ.extent[self.axis]
-        return self._shared(image, self.organ_share[:2] if self.organ_share else (0.0, 1.0))
+        if self.organ_share:
+            return self._shared(image, self.organ_share[:2])
+        return self._content(image, (0.0, 1.0))
 
     def broad(self, image: ImageState) -> tuple[int, int]:
-        """First and last plane of its broad part; the volume's middle where nothing is known."""
+        """First and last plane of its broad part; the content's middle where nothing is known."""
         if image.organ is not None and self._is_believed(image, image.organ):
             return image.organ.broad[self.axis]
-        return self._shared(image, self.organ_share[2:] if self.organ_share else UNKNOWN_ORGAN)
+        if self.organ_share:
+            return self._shared(image, self.organ_share[2:])
+        return self._content(image, UNKNOWN_ORGAN)
 
-    def free_planes(self, image: ImageState, *, whole: bool = False) -> NDArray[np.int64]:
+    def free_planes(
+        self, image: ImageState, *, within: Literal["broad", "organ", "volume"] = "broad"
+    ) -> NDArray[np.int64]:
         """Plane indices far enough from annotated ones.
 
         Args:
             image: one of ``images``.
-            whole: from the whole volume; otherwise from the organ's broad part, and where that is
-                used up from the rest of the organ.
+            within: the whole volume, the organ, or its broad part and, where that is used up, the
+                rest of the organ.
         """
         extent = self.extent(image)
         annotated = np.asarray(image.annotated_indices(self.axis), np.int64)
         gap = max(1.0, GAP_SHARE * (extent[1] - extent[0] + 1))
-        ranges = [(0, image.shape[self.axis] - 1)] if whole else [self.broad(image), extent]
-        for low, high in ranges:
+        ranges = {
+            "broad": [self.broad(image), extent],
+            "organ": [extent],
+            "volume": [(0, image.shape[self.axis] - 1)],
+        }
+        for low, high in ranges[within]:
             planes = np.arange(low, high + 1)
             planes = planes[_distance(planes, annotated) >= gap]
             if planes.size:
@@ -137,6 +150,17 @@ class Cohort:
     def _shared(self, image: ImageState, shares: tuple[float, ...]) -> tuple[int, int]:
         last = image.shape[self.axis] - 1
         return (round(shares[0] * last), round(shares[1] * last))
+
+    def _content(self, image: ImageState, shares: tuple[float, float]) -> tuple[int, int]:
+        if image.content is None:
+            return self._shared(image, shares)
+        low, high = image.content[self.axis]
+        return (round(low + shares[0] * (high - low)), round(low + shares[1] * (high - low)))
+
+    def diversity(self) -> Diversity:
+        """How unlike the volumes with annotations each volume is."""
+        touched = [index for index, image in enumerate(self.images) if image.is_touched]
+        return Diversity([image.features for image in self.images], touched)
 
     def class_name(self, value: int) -> str:
         """The class's name, ``class 3`` where names are not known."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spss.annotation import Plane
+from spss.suggestion.content import Extent
 from spss.suggestion.organ import OrganSummary
 from spss.suggestion.plane_scores import PlaneScores
 from spss.types import Affine, Shape, SpacingMm
@@ -24,6 +28,9 @@ class ImageState:
         scores: from `score_planes` on the published model's prediction; None before that.
         organ: from `summarise_organ` on the propagated draft where a plane is drawn, else on the
             newest prediction; None if there is neither.
+        stale: True if the scores are of a network before the published one; reasons say so.
+        features: ``(F,)`` float32 from `volume_features`, to tell which volumes are alike.
+        content: from `summarise_content`: where anything is to be seen; stands in for the organ.
     """
 
     image_id: str
@@ -34,6 +41,9 @@ class ImageState:
     dense: bool = False
     scores: PlaneScores | None = None
     organ: OrganSummary | None = None
+    stale: bool = False
+    features: NDArray[np.float32] | None = None
+    content: Extent | None = None
 
     @property
     def is_touched(self) -> bool:

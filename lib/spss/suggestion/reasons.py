@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from spss.annotation import Plane
 from spss.suggestion.cohort import Cohort
 from spss.suggestion.image_state import ImageState
@@ -13,27 +15,54 @@ def position_reason(cohort: Cohort, image: ImageState) -> str:
     if cohort.is_organ_known:
         where = "through the broad part of the organ as drafts and predictions show it"
     else:
-        where = "through the middle of the image, since nothing is known about the organ yet"
+        middle = "the image" if image.content is None else "what the image shows"
+        where = f"through the middle of {middle}, since nothing is known about the organ yet"
     if not image.planes:
         return f"{where}; nothing is drawn in this volume"
     return f"{where}; far from this volume's {planes_text(len(image.planes))}"
 
 
-def score_reason(cohort: Cohort, image: ImageState, plane: Plane, asks_more_than: float) -> str:
-    """Why a scored plane: its least certain class, disagreement, rank and nearest plane.
+@dataclass(frozen=True)
+class Standing:
+    """How a suggested plane stands among the others that could have been suggested.
+
+    Attributes:
+        asks_more_than: share of the volumes that offer less.
+        trust: share of the volumes' offered planes that are trusted less than this one.
+        unlike: True if no annotated volume looks like this one.
+    """
+
+    asks_more_than: float
+    trust: float
+    unlike: bool = False
+
+
+def score_reason(cohort: Cohort, image: ImageState, plane: Plane, standing: Standing) -> str:
+    """Why a scored plane: its least certain class, disagreement, rank, nearest plane, likeness.
 
     Args:
         cohort: the volumes of the task.
         image: the suggested one, with scores.
         plane: the suggested plane.
-        asks_more_than: share of the other volumes that offer less.
+        standing: among the other offers.
     """
     parts = []
     if image.scores is not None:
-        parts += _numbers(image.scores.axes[plane.axis], plane.index, cohort)
-    parts.append(f"more to ask than in {asks_more_than:.0%} of the volumes")
+        parts += _numbers(image.scores.axes[plane.axis], plane.index, cohort, standing)
+    parts.append(f"more to ask than in {standing.asks_more_than:.0%} of the volumes")
     parts.append(_nearest(image, plane))
+    if standing.unlike:
+        parts.append("no annotated volume looks like this one")
+    if image.stale:
+        parts.append("these numbers are of an earlier network: the newest is still scoring")
     return "; ".join(parts)
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``12th``, ``23rd``."""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
 def planes_text(count: int) -> str:
@@ -41,12 +70,16 @@ def planes_text(count: int) -> str:
     return {0: "no plane", 1: "one plane"}.get(count, f"{count} planes")
 
 
-def _numbers(scores: AxisScores, index: int, cohort: Cohort) -> list[str]:
+def _numbers(scores: AxisScores, index: int, cohort: Cohort, standing: Standing) -> list[str]:
     parts = []
     value = int(scores.least_certain[index])
     if value:
-        entropy = scores.entropy[index]
-        parts.append(f"{cohort.class_name(value)} is uncertain here (entropy {entropy:.2f})")
+        trust = ordinal(round(100 * standing.trust))
+        parts.append(
+            f"{cohort.class_name(value)} is uncertain here "
+            f"(entropy {scores.entropy[index]:.2f}, {trust} percentile of trust)"
+        )
+        parts.append(f"expected Dice {1 - scores.expected_error[index]:.2f}")
     else:
         parts.append("nothing is predicted on this plane")
     if scores.disagreement[index] > 0:
@@ -62,4 +95,4 @@ def _nearest(image: ImageState, plane: Plane) -> str:
     if not annotated:
         return "no plane of this direction is drawn in this volume"
     nearest = min(abs(plane.index - index) for index in annotated)
-    return f"the nearest drawn plane is {nearest * image.spacing_mm[plane.axis]:.0f} mm away"
+    return f"no drawn plane within {nearest * image.spacing_mm[plane.axis]:.0f} mm"

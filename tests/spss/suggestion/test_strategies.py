@@ -33,9 +33,9 @@ def scored(name, peak, score, **changes):
     def axis(size):
         values = np.zeros(size, np.float32)
         values[peak] = score
-        return AxisScores(
-            values, values / 2, (values > 0).astype(np.uint8), np.zeros(size, np.float32)
-        )
+        zeros = np.zeros(size, np.float32)
+        certain = (values > 0).astype(np.uint8)
+        return AxisScores(values, values / 2, certain, zeros, values, values, zeros)
 
     return state(name, scores=PlaneScores(tuple(axis(size) for size in SHAPE)), **changes)
 
@@ -142,7 +142,7 @@ def test_self_paced_asks_for_the_best_plane_and_says_why():
     images = [scored("unsure", 11, 0.8), scored("calm", 9, 0.0), scored("calmer", 9, 0.0)]
     (best,) = ask(images, axis=0, class_names=("background", "anterior"))
     assert (best.image_id, best.plane) == ("unsure", Plane(0, 11))
-    assert "anterior is uncertain here (entropy 0.40)" in best.reason
+    assert "anterior is uncertain here (entropy 0.40, 0th percentile of trust)" in best.reason
     assert "more to ask than in 67% of the volumes" in best.reason
 
 
@@ -201,6 +201,96 @@ def test_unknown_options_are_refused_with_what_to_use(options, word):
 def test_ten_thousand_volumes_are_ranked_within_a_second():
     one = scored("case", 5, 0.5, organ=ORGAN)
     images = [replace(one, image_id=f"case{index}") for index in range(10_000)]
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: other work on the machine does not count
     ask(images)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
+
+
+def test_entropy_takes_the_top_without_chance():
+    images = [scored("calm", 9, 0.1), scored("unsure", 11, 0.8), scored("between", 9, 0.4)]
+    order = [suggestion.image_id for suggestion in ask(images, strategy="entropy", count=3)]
+    assert order == ["unsure", "between", "calm"]
+
+
+def test_foreground_random_stays_inside_the_organ_and_random_does_not():
+    images = [state("drawn", planes=(Plane(0, 9),), organ=ORGAN), *cohort(20)]
+    inside = {s.plane.index for s in often(images, strategy="foreground_random")}
+    anywhere = {s.plane.index for s in often(images, strategy="random")}
+    assert inside <= set(range(4, 15))
+    assert len(inside) > 5
+    assert not anywhere <= set(range(4, 15))
+
+
+def test_each_class_gets_its_turn_however_much_another_one_asks_for():
+    def with_class(name, value, score):
+        image = scored(name, 11, score)
+        axes = tuple(
+            replace(axis, least_certain=np.where(axis.score > 0, value, 0).astype(np.uint8))
+            for axis in image.scores.axes
+        )
+        return replace(image, scores=PlaneScores(axes))
+
+    images = [with_class(f"large{index}", 1, 0.9) for index in range(20)]
+    images.append(with_class("small", 2, 0.3))
+    asked = [suggestion.image_id for suggestion in often(images)]
+    # two thirds of the draws are by class, half of these the small one's
+    assert 40 < asked.count("small") < 100
+
+
+def test_a_volume_like_an_annotated_one_is_asked_about_less():
+    def at(place, image):
+        return replace(image, features=np.asarray([place, 0.0], np.float32))
+
+    images = [at(0.0, state("drawn", planes=(Plane(0, 2),))), at(0.1, scored("like it", 11, 0.5))]
+    images.append(at(9.0, scored("unlike it", 11, 0.5)))
+    images += [at(0.2, state(f"other{index}", dense=True)) for index in range(5)]
+    found = often(images)
+    asked = [suggestion.image_id for suggestion in found]
+    assert asked.count("unlike it") > 120
+    assert all(
+        ("no annotated volume looks like this one" in s.reason) == (s.image_id == "unlike it")
+        for s in found
+    )
+
+
+def test_a_batch_covers_different_kinds_of_volumes():
+    def at(place, image):
+        return replace(image, features=np.asarray([place], np.float32))
+
+    images = [at(0.0, scored(f"one{index}", 11, 0.5)) for index in range(10)]
+    images += [at(9.0, scored(f"two{index}", 11, 0.5)) for index in range(10)]
+    both = 0
+    for seed in range(100):
+        first, second = ask(images, axis=0, seed=seed, count=2)
+        both += first.image_id[:3] != second.image_id[:3]
+    assert both > 65  # by lot 53
+
+
+def test_of_planes_alike_in_score_the_shorter_contour_is_asked_for():
+    image = scored("case", 11, 0.8)
+    first, *others = image.scores.axes
+    contour = np.full(20, 40.0, np.float32)
+    contour[11], contour[9] = 90.0, 20.0
+    score = first.score.copy()
+    score[9] = score[11]
+    classes = (score > 0).astype(np.uint8)
+    first = replace(first, score=score, contour_mm=contour, least_certain=classes)
+    axes = (first, *others)
+    (suggestion,) = ask([replace(image, scores=PlaneScores(axes))], axis=0)
+    assert suggestion.plane.index == 9
+
+
+def test_before_any_draft_planes_lie_in_the_middle_of_what_the_image_shows():
+    images = [replace(image, content=((2, 8), (0, 29), (0, 39))) for image in cohort()]
+    for strategy in ("self_paced", "strided", "first"):
+        for suggestion in often(images, strategy=strategy):
+            assert 4 <= suggestion.plane.index <= 6
+            assert "what the image shows" in suggestion.reason or strategy == "first"
+
+
+@pytest.mark.parametrize("strategy", ["self_paced", "entropy"])
+def test_scores_of_an_earlier_network_are_told_to_be_so(strategy):
+    (fresh,) = ask([scored("case", 11, 0.8)], strategy=strategy)
+    (stale,) = ask([scored("case", 11, 0.8, stale=True)], strategy=strategy)
+    assert "earlier network" not in fresh.reason
+    assert "earlier network" in stale.reason
