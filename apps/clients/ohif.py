@@ -202,6 +202,11 @@ class Ohif:
             if (values == int(number)).any()
         }
 
+    def active_view(self) -> str:
+        """Name of the view with the frame around it."""
+        grid = "services.viewportGridService.getState().activeViewportId"
+        return str(self.page.evaluate(f"() => {grid}"))
+
     def jump(self, index: int, view: str = "mpr-axial") -> None:
         """Shows a slice of the acquisition."""
         self.page.evaluate(_JUMP, [view, index])

@@ -9,12 +9,6 @@ from numpy.typing import NDArray
 
 from spss_apps.clients.ohif import Ohif
 
-_SHOW = """(index) => {
-  const id = services.viewportGridService.getState().activeViewportId;
-  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(id);
-  cornerstone.utilities.jumpToSlice(viewport.element, {imageIndex: index});
-}"""
-
 _DRAWN = """(index) => {
   const all = services.segmentationService.getSegmentations();
   const image = cornerstone.cache.getImage(all[0].representationData.Labelmap.imageIds[index]);
@@ -60,7 +54,7 @@ def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> N
     field = page.locator("div:has(> span:text('Radius (mm)')) input, input").last
     field.fill(str(radius_mm))
     field.press("Enter")
-    page.evaluate(_SHOW, index)
+    viewer.jump(index, viewer.active_view())
     page.wait_for_timeout(1500)
     box = page.locator(".cornerstone-canvas").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -75,15 +69,15 @@ def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> N
     return mask.reshape(size[1], size[0]).T
 
 
-def download(viewer: Ohif, folder: Path) -> Path:
+def download(viewer: Ohif, folder: Path, title: str = "Segmentation 1") -> Path:
     """The menu "… > Export & Download > Download DICOM SEG"; returns the file.
 
     "Export DICOM SEG" would store it directly, but ends with an error page in the build that MONAI
     Label 0.8.5 serves: it looks for a second data source that the build does not have.
     """
     page = viewer.page
-    title = page.locator("button:has-text('Segmentation 1')")
-    title.locator("xpath=preceding::button[1]").click()
+    box = page.locator("button[role=combobox]", has_text=title).last
+    box.locator("xpath=preceding::button[1]").click()
     page.get_by_role("menuitem", name="Export & Download").hover()
     with page.expect_download() as started:
         page.get_by_role("menuitem", name="Download DICOM SEG").click()

@@ -205,7 +205,8 @@ def sentence_of(body: bytes, status: int) -> str:
     """The ``detail`` of an error answer, or its beginning."""
     try:
         detail = json.loads(body)["detail"]
-        return detail if isinstance(detail, str) else json.dumps(detail)
+        said = detail if isinstance(detail, str) else json.dumps(detail)
+        return f"{said} (see the field Token)" if status == 401 else said
     except (ValueError, KeyError, TypeError):
         return f"HTTP {status}: {body[:200].decode(errors='replace')}"
 
@@ -256,6 +257,11 @@ if slicer is not None:
             self.status.setWordWrap(True)
             form = qt.QFormLayout()
             form.addRow("Server:", self.address)
+            # kept for this session only: Slicer's settings are a plain file
+            self.token = qt.QLineEdit(os.environ.get("SPSS_TOKEN", ""))
+            self.token.setEchoMode(qt.QLineEdit.Password)
+            self.token.setPlaceholderText("only if the server asks for one")
+            form.addRow("Token:", self.token)
             self.layout.addLayout(form)
             for widget in (self.next_button, self.jump_button, self.submit_button, self.status):
                 self.layout.addWidget(widget)
@@ -268,7 +274,7 @@ if slicer is not None:
             """The server at the address in the panel."""
             qt.QSettings().setValue("SPSS/server", self.address.text)
             name = qt.QSettings().value("MONAILabel/clientId", "") or "slicer"
-            return Server(self.address.text, name)
+            return Server(self.address.text, name, self.token.text.strip())
 
         def try_to(self, action) -> None:
             """Runs an action; what goes wrong is shown and nothing is cleared."""

@@ -1,73 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
 import requests
-from pydicom.dataset import Dataset
 
 from spss_apps.clients.cohort import Cohort
+from spss_apps.clients.labelling import infer, series_of, submit_plane
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif_drawing import download, draw, open_to_draw, upload
 from spss_apps.clients.pacs_server import PacsServer
 
 NAMES = ("anterior", "posterior")
-
-
-def series_of(pacs_server: PacsServer, uid: str) -> Dataset:
-    """What QIDO says of a series."""
-    return next(
-        found
-        for modality in ("MR", "CT")
-        for found in pacs_server.orthanc.series(modality)
-        if found.SeriesInstanceUID == uid
-    )
-
-
-def submit_plane(
-    pacs_server: PacsServer, uid: str, tmp: Path, *, axis: int = 2, index: int | None = None
-) -> np.ndarray:
-    """Draws both structures on one plane (the middle one) and submits as Slicer does."""
-    server = pacs_server.url
-    answer = requests.get(f"{server}/datastore/image", params={"image": uid}, timeout=120)
-    (tmp / "image.nii.gz").write_bytes(answer.content)
-    image = nibabel.load(tmp / "image.nii.gz")
-    label = np.zeros(image.shape, np.uint8)
-    index = image.shape[axis] // 2 if index is None else index
-    plane: list[Any] = [slice(int(n * 0.3), int(n * 0.5)) for n in image.shape]
-    plane[axis] = index
-    label[tuple(plane)] = 1
-    plane = [slice(int(n * 0.5), int(n * 0.65)) for n in image.shape]
-    plane[axis] = index
-    label[tuple(plane)] = 2
-    nibabel.save(nibabel.Nifti1Image(label, image.affine), tmp / "label.nii.gz")
-    info = '{"label_info": [{"name": "anterior", "idx": 1}, {"name": "posterior", "idx": 2}]}'
-    with (tmp / "label.nii.gz").open("rb") as file:
-        said = requests.put(
-            f"{server}/datastore/label",
-            params={"image": uid},
-            data={"params": info},
-            files={"label": file},
-            timeout=120,
-        )
-    said.raise_for_status()
-    assert f", {index}: anterior, posterior" in said.json()["understood"]
-    return label
-
-
-def infer(pacs_server: PacsServer, model: str, uid: str, tmp: Path) -> np.ndarray:
-    """The server's own answer, as NIfTI."""
-    answer = requests.post(
-        f"{pacs_server.url}/infer/{model}",
-        params={"image": uid, "output": "image"},
-        data={"params": '{"result_extension": ".nii.gz"}'},
-        timeout=300,
-    )
-    answer.raise_for_status()
-    (tmp / "result.nii.gz").write_bytes(answer.content)
-    return np.asarray(nibabel.load(tmp / "result.nii.gz").dataobj)
 
 
 def assert_same_voxels(page: dict[str, np.ndarray], expected: np.ndarray) -> None:

@@ -153,7 +153,7 @@ def test_the_training_bar_moves_from_the_first_poll(
     loaded = load(slicer, pacs_server, cohort.uids["first"])
     loaded.segments["anterior"][10:20, 12:24, 11] = True
     slicer.submit(loaded)
-    slicer.train("spss", iterations=40, method="masked", device="cpu")
+    slicer.train("spss", iterations=10, method="masked", device="cpu")
     seen = []
     for _ in range(600):
         running = slicer.is_training()

@@ -146,6 +146,7 @@ def test_a_submit_names_the_plane_and_the_segments(
     ("status", "answer", "words"),
     [
         (422, b'{"detail": "There is no structure \'liver\' in this task."}', "no structure"),
+        (401, b'{"detail": "A token is needed."}', "A token is needed. .see the field Token."),
         (500, b"Internal Server Error", "HTTP 500: Internal Server Error"),
         (200, b"{}", "no image left"),
         (200, b'{"id": "case 7"}', "suggests no plane"),

@@ -1,0 +1,93 @@
+"""A segmentation of the PACS, loaded in OHIF by double click, and where its voxels are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spss.types import ClassMap
+from spss_app.dicomweb.series import Series
+from spss_apps.clients.ohif import Ohif
+
+_PLACED = """() => {
+  const segmentation = services.segmentationService.getSegmentations()[0];
+  const labelmap = segmentation.representationData.Labelmap;
+  const names = {};
+  for (const [index, item] of Object.entries(segmentation.segments)) names[index] = item.label;
+  const frames = [];
+  for (const id of labelmap.imageIds) {
+    const image = cornerstone.cache.getImage(id);
+    const values = image.voxelManager.getScalarData();
+    const found = [];
+    for (let i = 0; i < values.length; i++) if (values[i]) found.push([i, values[i]]);
+    if (!found.length) continue;
+    const plane = cornerstone.metaData.get('imagePlaneModule', image.referencedImageId);
+    frames.push({
+      found, columns: image.columns, position: Array.from(plane.imagePositionPatient),
+      row: Array.from(plane.rowCosines), column: Array.from(plane.columnCosines),
+      across: plane.columnPixelSpacing, down: plane.rowPixelSpacing,
+    });
+  }
+  return {names, frames};
+}"""
+
+
+_POSITIONS = """(view) => {
+  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(view);
+  return viewport.getImageIds().map(
+    id => Array.from(cornerstone.metaData.get('imagePlaneModule', id).imagePositionPatient));
+}"""
+
+
+def open_segmentation(viewer: Ohif, description: str) -> None:
+    """Double-clicks a SEG in the list of series and says yes to "open this segmentation?".
+
+    Args:
+        viewer: a page in the mode "Segmentation" with the study open.
+        description: the SEG's SeriesDescription.
+    """
+    page = viewer.page
+    line = page.locator("[data-cy=study-browser-thumbnail-no-image]", has_text=description)
+    line.first.dblclick()
+    yes = page.get_by_role("button", name="Yes", exact=True)
+    yes.wait_for()
+    yes.click()
+    yes.wait_for(state="hidden")
+    page.wait_for_function("() => services.segmentationService.getSegmentations().length > 0")
+    page.wait_for_timeout(1500)
+
+
+def jump_to(viewer: Ohif, series: Series, index: int) -> None:
+    """Shows a slice of the series in the active view, whatever order the view has them in."""
+    view = viewer.active_view()
+    wanted = np.asarray(series.headers[index].ImagePositionPatient, np.float64)
+    positions = np.asarray(viewer.page.evaluate(_POSITIONS, view), np.float64)
+    viewer.jump(int(np.argmin(np.linalg.norm(positions - wanted, axis=1))), view)
+
+
+def shown_classes(viewer: Ohif, series: Series, names: tuple[str, ...]) -> ClassMap:
+    """The loaded segmentation on the series' grid, placed by the page's own geometry.
+
+    Args:
+        viewer: a page with one segmentation loaded.
+        series: the images it lies on.
+        names: names of the values, background first.
+    """
+    shown: dict[str, Any] = viewer.page.evaluate(_PLACED)
+    value_of = {int(number): names.index(name) for number, name in shown["names"].items()}
+    to_voxel = np.linalg.inv(series.affine_lps)
+    classes = np.zeros(series.shape, np.uint8)
+    for frame in shown["frames"]:
+        flat, number = np.asarray(frame["found"]).T
+        row, column = np.divmod(flat, int(frame["columns"]))
+        lps = np.asarray(frame["position"])[:, None]
+        lps = lps + np.outer(frame["row"], column * frame["across"])
+        lps = lps + np.outer(frame["column"], row * frame["down"])
+        exact = to_voxel[:3, :3] @ lps + to_voxel[:3, 3:]
+        voxels = np.rint(exact).astype(int)
+        if np.abs(exact - voxels).max() > 0.1:
+            msg = "OHIF shows the segmentation between the voxels of its images."
+            raise ValueError(msg)
+        classes[tuple(voxels)] = [value_of[int(item)] for item in number]
+    return classes
