@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spss.annotation import rename_classes
-from spss.volumes import Volume
+from spss.types import Probabilities
+from spss.volumes import Volume, is_constant
 from spss_app.models import ModelFolder, PublishedModel
 
 if TYPE_CHECKING:
@@ -41,6 +42,25 @@ class Predicting:
         prediction = predictor.predict(volume, uncertainty=uncertainty)
         classes = rename_classes(prediction.classes, predictor.class_names, class_names)
         return replace(prediction, classes=classes)
+
+    def probabilities(
+        self, model: PublishedModel, volume: Volume, class_names: Sequence[str]
+    ) -> Probabilities | None:
+        """``(C, I, J, K)`` in the order of ``class_names``.
+
+        None if there is no opinion to join: the network knows other classes, or the image is
+        constant.
+        """
+        if is_constant(volume.data):
+            return None
+        predictor = self.predictor(model, self._device)
+        known = list(predictor.class_names)
+        if sorted(known) != sorted(class_names):
+            return None
+        found = predictor.predict(volume, probabilities=True).probabilities
+        if found is None or known == list(class_names):
+            return found
+        return found[[known.index(name) for name in class_names]]
 
     def predictor(self, model: PublishedModel, device: str) -> Predictor:
         """The loaded network of a version."""

@@ -91,8 +91,21 @@ class Project:
         """An image. Raises InputError if the file is broken."""
         return self.volumes.volume(self._path(image_id))
 
-    def propagated(self, image_id: str, propagator: str | None = None) -> Draft:
+    def propagated(
+        self,
+        image_id: str,
+        propagator: str | None = None,
+        *,
+        range_slices: int | None = None,
+        joined: bool = False,
+    ) -> Draft:
         """The image's planes carried through the volume.
+
+        Args:
+            image_id: of the store.
+            propagator: other than the one of ``--conf propagator``.
+            range_slices: only so many slices to each side of a plane; None = all.
+            joined: with the published network's opinion, if there is one of the same classes.
 
         Raises:
             NotReadyError: no plane has been annotated yet.
@@ -100,21 +113,28 @@ class Project:
         """
         chosen = propagator or self.options.propagator
         standing = self.ledger.standing(image_id)
-        state = f"{standing.revision} {chosen}"
+        model = self.models.published() if joined else None
+        version = "alone" if model is None else model.version
+        state = f"{standing.revision} {chosen} {range_slices} {version}"
         known = self._newest_drafts.get(image_id)
         if known is not None and known.state == state:
             return known
         sparse = self.ledger.sparse_label(image_id, self.classes.names)
         volume = self.volume(image_id)
+        names = self.classes.names
+        network = model and self.predicting.probabilities(model, volume, names)
         pseudo = propagate(
             volume.data,
             sparse,
             spacing_mm=volume.spacing_mm,
-            class_count=len(self.classes.names),
+            class_count=len(names),
             propagator=chosen,
+            range_slices=range_slices,
+            network_probabilities=network,
         )
         count = len(standing.planes)
         source = f"propagated from {count} plane{'' if count == 1 else 's'}"
+        source += "" if network is None else ", joined with the network"
         draft = Draft(pseudo.classes, source, state)
         self._newest_drafts = {image_id: draft}  # one: a large CT's map has 150 MB
         return draft
@@ -123,7 +143,7 @@ class Project:
         """The best label map there is: propagated, else predicted, else none."""
         if not self.ledger.standing(image_id).is_empty:
             try:
-                return self.propagated(image_id)
+                return self.propagated(image_id, joined=True)
             except (InputError, NotReadyError) as error:
                 logger.warning("No propagated draft: %s", error)
         return self.predicted(image_id)

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from spss.errors import NotReadyError
-from spss_app.infer.result_file import INFER_KEYS, write_result
+from spss_app.infer.study_task import StudyTask
 from spss_app.project import Draft, Project
-from spss_app.request_keys import Parser
 
 _NOTHING_YET = (
     "No network is trained yet and nothing is drawn in this image: draw the suggested plane, "
@@ -19,7 +17,7 @@ _NOTHING_YET = (
 )
 
 
-class Spss(InferTask):
+class Spss(StudyTask):
     """Answers with the published network's prediction.
 
     Slicer runs this task on every new sample by itself, so having nothing to show is no error: the
@@ -29,25 +27,8 @@ class Spss(InferTask):
 
     def __init__(self, project: Project) -> None:
         super().__init__(
-            type=InferType.SEGMENTATION,
-            labels=project.classes.foreground,
-            dimension=3,
-            description="The network trained on the planes; before that, the propagated draft.",
+            project, "The network trained on the planes; before that, the propagated draft."
         )
-        self.project = project
-
-    @property
-    def request_keys(self) -> dict[str, Parser]:
-        """What a request may say."""
-        return INFER_KEYS
-
-    def info(self) -> dict[str, Any]:
-        """What viewers show; the classes may have been named since the start."""
-        return {**super().info(), "labels": self.project.classes.foreground}
-
-    def is_valid(self) -> bool:
-        """Always offered."""
-        return True
 
     def get_path(self, validate: bool = True) -> str | None:
         """The weights that MONAI Label offers for download."""
@@ -64,13 +45,7 @@ class Spss(InferTask):
             draft = Draft(np.zeros(grid.shape, np.uint8), _NOTHING_YET, "")
         elif image_id is not None:
             self.project.remember_draft(image_id, draft.classes)
-        return write_result(
-            draft.classes,
-            self.project.classes.names,
-            like=grid,
-            ending=request.get("result_extension", ".nii.gz"),
-            message=draft.source,
-        )
+        return self.answer(draft, request, like=grid)
 
     def _draft(self, image_id: str | None, path: Path, device: str | None) -> Draft | None:
         model = self.project.models.published()

@@ -1,0 +1,71 @@
+"""The draft from planes over HTTP: its range, and the published network's opinion in it."""
+
+import numpy as np
+import pytest
+
+from spss.annotation import Plane
+from spss_app.models import PublishedModel
+
+AXIS_2 = Plane(2, 7)
+
+
+@pytest.fixture
+def drawn(server, tmp_path, only_plane, label_info):
+    """A server that was given one plane of phantom_000."""
+    label = only_plane(server.truth("phantom_000"), AXIS_2)
+    server.submit_array("phantom_000", label, tmp_path, label_info=label_info)
+    return server
+
+
+@pytest.fixture
+def network(drawn, monkeypatch, tmp_path):
+    """A published network that calls everything class 2, and what it was asked."""
+    asked = []
+
+    def probabilities(model, volume, names):
+        asked.append((model.version, tuple(names)))
+        found = np.full((len(names), *volume.data.shape), 0.005, np.float32)
+        found[2] = 0.99
+        return found
+
+    project = drawn.app.project
+    monkeypatch.setattr(project.models, "published", lambda: PublishedModel("v1", tmp_path, {}))
+    monkeypatch.setattr(project.predicting, "probabilities", probabilities)
+    return asked
+
+
+def test_a_range_is_kept_to(drawn, tmp_path):
+    found = drawn.infer_label("propagate", "phantom_000", tmp_path, range=1)
+    present = np.flatnonzero((found > 0).any(axis=(0, 1)))
+    assert present.tolist() == [6, 7, 8]
+    whole = drawn.infer_label("propagate", "phantom_000", tmp_path, range=0)
+    assert len(np.flatnonzero((whole > 0).any(axis=(0, 1)))) > 3
+
+
+def test_the_network_speaks_where_the_plane_is_far(drawn, network, tmp_path):
+    found = drawn.infer_label("propagate", "phantom_000", tmp_path)
+    assert (found[..., 0] == 2).mean() > 0.9
+    np.testing.assert_array_equal(found[..., 7], drawn.truth("phantom_000")[..., 7])
+    assert network == [("v1", ("background", "front", "back"))]
+    said = drawn.infer("propagate", "phantom_000", output="json").json()
+    assert said["message"] == "propagated from 1 plane, joined with the network"
+
+
+def test_the_network_can_be_left_out(drawn, network, tmp_path):
+    found = drawn.infer_label("propagate", "phantom_000", tmp_path, join=False)
+    assert not (found[..., 0] == 2).any()
+    assert not network
+
+
+@pytest.mark.parametrize("wrong", [{"range": -1}, {"range": "far"}, {"join": "maybe"}])
+def test_an_unusable_option_is_named(drawn, wrong):
+    answer = drawn.infer("propagate", "phantom_000", output="json", **wrong)
+    assert answer.status_code == 422
+    assert next(iter(wrong)) in answer.json()["detail"]
+
+
+def test_viewers_are_offered_the_options(drawn):
+    config = drawn.http.get("/info/").json()["models"]["propagate"]["config"]
+    assert config["propagator"][0] == "auto"
+    assert config["range"] == 0
+    assert config["join"] is True
