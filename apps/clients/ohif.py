@@ -17,6 +17,7 @@ FLAGS = (
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--disable-dev-shm-usage",  # 64 MB in a container
 )
 """Software rendering; OHIF's volume views need WebGL."""
 

@@ -16,9 +16,12 @@ list_missing() {
 install_debian() {
     command -v apt-get >/dev/null || return 1
     [ "$(id -u)" = 0 ] || return 1
-    apt-get update -qq || return 1
-    # shellcheck disable=SC2086 # a list of package names
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    patience="-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20"
+    # shellcheck disable=SC2086 # a list of options, a list of package names
+    timeout 120 apt-get $patience update -qq || return 1
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive timeout 600 \
+        apt-get $patience install -y -qq --no-install-recommends $missing
 }
 
 install_browser_driver() {
