@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from spss.propagation.appearance import histogram_likelihood, texture_likelihood
-from spss.propagation.view import Maps, View
+from spss.propagation.maps import Maps, across, blur, depth_of, mean_under, outward, running_mean
+from spss.propagation.view import View
 
 FEATURES = (
     "prior",
@@ -65,54 +63,75 @@ def evidence(view: View) -> Maps:
         - over the carried structure as a whole: residual, worst residual so far, match,
           likelihood inside and just outside, area against the drawn one.
     """
-    index, radius = view.index, view.radius
     scale = _Scale.of(view)
+    depth = np.stack([depth_of(each > 0.5, 2 * view.radius) for each in view.prior]) / view.radius
+    channels = (
+        _of_shape(view, scale, depth) | _of_change(view, scale) | _of_looks(view, scale, depth)
+    )
+    out = np.empty((len(FEATURES), *view.image.shape), np.float32)
+    for place, name in enumerate(FEATURES):
+        channel = channels[name]
+        out[place] = channel[:, None, None] if channel.ndim == 1 else channel
+    return out
+
+
+def _of_shape(view: View, scale: _Scale, depth: Maps) -> dict[str, Maps]:
+    """What the carried contour and the way from the drawn slice say, whatever the image shows."""
+    steps = np.abs(np.arange(len(view.image)) - view.index).astype(np.float32)
+    thickness = min(float(scale.depth.max()) / view.radius, 1.5)
+    own_area = max(float(view.prior[view.index].sum()), 1.0)
+    return {
+        "prior": _logit(view.prior),
+        "prior_wide": _logit(blur(view.prior, 0.3 * view.radius)),
+        "others": _logit(view.others),
+        "depth": depth,
+        "own_depth": np.clip(scale.depth / view.radius, -2, 2)[None],
+        "reach": np.minimum(steps * view.step, 5) / 2,
+        "steps": np.log1p(steps) / 3,
+        "thickness": np.full(len(steps), thickness, np.float32),
+        "slice_area": np.minimum(view.prior.sum(axis=(1, 2)) / own_area, 3),
+    }
+
+
+def _of_change(view: View, scale: _Scale) -> dict[str, Maps]:
+    """How the image differs from the drawn slice, moved here."""
+    index, radius = view.index, view.radius
     image, warped = scale(view.image), scale(view.warped)
     residual = np.abs(image - warped)
     wide = blur(residual, 0.35 * radius)
-    depth = np.stack([depth_of(each > 0.5, 2 * radius) for each in view.prior]) / radius
-    own_depth = np.clip(scale.depth / radius, -2, 2)
+    match = _match(image, warped, 0.3 * radius)
+    slice_residual = mean_under(residual, view.prior)
+    return {
+        "image": image / 2,
+        "residual": blur(residual, 0.12 * radius),
+        "residual_wide": wide,
+        "residual_worst": outward(wide, index, np.maximum.accumulate),
+        "residual_mean": outward(wide, index, running_mean),
+        "raw_residual": 10 * across(blur(np.abs(view.image - view.warped), 0.2 * radius)),
+        "match": match,
+        "slice_residual": slice_residual,
+        "slice_residual_worst": outward(slice_residual, index, np.maximum.accumulate),
+        "slice_match": mean_under(match, view.prior),
+    }
+
+
+def _of_looks(view: View, scale: _Scale, depth: Maps) -> dict[str, Maps]:
+    """How like the drawn structure the image looks here, and how like the ring around it."""
+    index, radius = view.index, view.radius
     smooth = blur(view.image, 0.08 * radius)
     likelihood = histogram_likelihood(smooth, index, scale.inside, scale.ring)
-    likelihood_wide = blur(likelihood, 0.3 * radius)
+    wide = blur(likelihood, 0.3 * radius)
     texture = texture_likelihood(view.image, index, scale.inside, scale.ring, radius, blur)
-    match = _match(image, warped, 0.3 * radius)
-    steps = np.abs(np.arange(len(image)) - index).astype(np.float32)
-    slice_residual = _mean_under(residual, view.prior)
     just_outside = np.clip(1 - np.abs(depth + 0.3) / 0.3, 0, 1)
-    own_area = max(float(view.prior[index].sum()), 1.0)
-    channels = (
-        _logit(view.prior),
-        _logit(blur(view.prior, 0.3 * radius)),
-        _logit(view.others),
-        depth,
-        own_depth[None],
-        image / 2,
-        blur(residual, 0.12 * radius),
-        wide,
-        outward(wide, index, np.maximum.accumulate),
-        outward(wide, index, _running_mean),
-        10 * _across(blur(np.abs(view.image - view.warped), 0.2 * radius)),
-        match,
-        blur(likelihood, 0.1 * radius) / 2,
-        likelihood_wide / 2,
-        outward(likelihood_wide, index, np.minimum.accumulate) / 2,
-        texture / 3,
-        _edge(image, depth, 0.12 * radius),
-        np.minimum(steps * view.step, 5) / 2,
-        np.log1p(steps) / 3,
-        np.full(len(image), min(float(scale.depth.max()) / radius, 1.5), np.float32),
-        slice_residual,
-        outward(slice_residual, index, np.maximum.accumulate),
-        _mean_under(match, view.prior),
-        _mean_under(likelihood, view.prior) / 2,
-        _mean_under(likelihood, just_outside) / 2,
-        np.minimum(view.prior.sum(axis=(1, 2)) / own_area, 3),
-    )
-    out = np.empty((len(channels), *image.shape), np.float32)
-    for place, channel in enumerate(channels):
-        out[place] = channel[:, None, None] if channel.ndim == 1 else channel
-    return out
+    return {
+        "likelihood": blur(likelihood, 0.1 * radius) / 2,
+        "likelihood_wide": wide / 2,
+        "likelihood_worst": outward(wide, index, np.minimum.accumulate) / 2,
+        "texture": texture / 3,
+        "edge": _edge(scale(view.image), depth, 0.12 * radius),
+        "slice_likelihood": mean_under(likelihood, view.prior) / 2,
+        "ring_likelihood": mean_under(likelihood, just_outside) / 2,
+    }
 
 
 class _Scale:
@@ -146,49 +165,9 @@ LEAST_DEVIATION = 0.02
 """Of the 0…1 intensity range: a nearly constant structure must not turn noise into evidence."""
 
 
-def blur(maps: Maps, sigma: float) -> Maps:
-    """Gaussian in plane of each slice of ``(S, h, w)``; sigma in pixels."""
-    if sigma < 0.3:
-        return maps
-    out = np.empty_like(maps)
-    for index, each in enumerate(maps):
-        cv2.GaussianBlur(each, (0, 0), sigma, dst=out[index], borderType=cv2.BORDER_REPLICATE)
-    return out
-
-
-def outward(values: Maps, index: int, accumulate: Callable[..., Maps]) -> Maps:
-    """Accumulates along the first axis, away from ``index`` to both sides."""
-    out = np.empty_like(values)
-    out[index:] = accumulate(values[index:], axis=0)
-    out[: index + 1] = accumulate(values[index::-1], axis=0)[::-1]
-    return out
-
-
-def depth_of(mask: NDArray[np.bool_], bound: float) -> Maps:
-    """``(h, w)`` pixels inside (positive) or outside the mask, cut at ``±bound``."""
-    if mask.all() or not mask.any():
-        return np.full(mask.shape, bound if mask.all() else -bound, np.float32)
-    flat = mask.astype(np.uint8)
-    inside = cv2.distanceTransform(flat, cv2.DIST_L2, cv2.DIST_MASK_5)
-    outside = cv2.distanceTransform(1 - flat, cv2.DIST_L2, cv2.DIST_MASK_5)
-    return np.clip(np.where(mask, inside - 0.5, 0.5 - outside), -bound, bound).astype(np.float32)
-
-
 def _logit(probability: Maps) -> Maps:
     """Half the logit, bounded: a certain prior must not drown the rest."""
     return np.log((probability + 0.02) / (1.02 - probability)) / 2
-
-
-def _running_mean(values: Maps, axis: int = 0) -> Maps:
-    count = np.arange(1, len(values) + 1, dtype=np.float32)
-    total = np.cumsum(values, axis=axis, dtype=np.float32)
-    return total / count.reshape(-1, *([1] * (values.ndim - 1)))
-
-
-def _across(values: Maps) -> Maps:
-    """Blurs over neighbouring slices (1-2-1)."""
-    padded = np.concatenate([values[:1], values, values[-1:]])
-    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
 
 
 def _match(first: Maps, second: Maps, sigma: float) -> Maps:
@@ -212,8 +191,3 @@ def _edge(image: Maps, depth: Maps, sigma: float) -> Maps:
             length += normal * normal
         out[index] = product / np.sqrt(length)
     return np.clip(out / 4, -2, 2)
-
-
-def _mean_under(maps: Maps, weight: Maps) -> Maps:
-    """``(S,)`` mean of each slice's map under a weight map."""
-    return (maps * weight).sum(axis=(1, 2)) / (weight.sum(axis=(1, 2)) + 1e-3)

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from spss.propagation.evidence import blur
+from spss.propagation.maps import blur
 from spss.propagation.stack import Carried, DrawnSlice, Stack
+
+HALO = 3
+"""Slices beyond those asked for that the smoothing across sees: SciPy cuts at four sigma."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +31,15 @@ class SimpleEnd:
     smoothing_in_plane: float = 1.5
     smoothing_across: float = 0.7
 
-    def keep(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> NDArray[np.float32]:
-        """``(S, H, W)`` float32 in 0…1: the share of each foreground probability to keep."""
-        residual = blur(carried.residual(stack), self.smoothing_in_plane)
+    def keep(
+        self, stack: Stack, drawn: DrawnSlice, carried: Carried, span: slice
+    ) -> NDArray[np.float32]:
+        """``(n, H, W)`` float32 in 0…1: the share to keep of the foreground of slices ``span``."""
+        near = slice(max(drawn.first, span.start - HALO), min(drawn.last + 1, span.stop + HALO))
+        residual = blur(np.abs(carried.warped[near] - stack.slices[near]), self.smoothing_in_plane)
         residual = gaussian_filter1d(residual, self.smoothing_across, axis=0, mode="nearest")
-        steps = np.abs(np.arange(residual.shape[0]) - drawn.index).astype(np.float32)
+        residual = residual[span.start - near.start :][: span.stop - span.start]
+        steps = np.abs(np.arange(span.start, span.stop) - drawn.index).astype(np.float32)
         kept = np.exp(-self.strength * np.maximum(residual - self.threshold, 0))
         return np.asarray(kept * (self.fade**steps)[:, None, None], np.float32)
 

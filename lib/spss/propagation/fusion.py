@@ -89,7 +89,8 @@ class Fusion:
         spoken, weight = self.probabilities[(slice(None), *box)], self.weight[box]
         self.probabilities[0][self.weight <= 0] = 1.0
         silent = weight <= 0
-        spoken /= np.where(silent, 1.0, weight)
+        weight[silent] = 1
+        spoken /= weight
         thresholds = [
             best_threshold(each) if best_dice and each.any() else 0.5 for each in spoken[1:]
         ]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from spss.propagation.evidence import FEATURES, blur, evidence
+from spss.propagation.evidence import FEATURES, evidence
+from spss.propagation.maps import blur
 from spss.propagation.stack import Carried, DrawnSlice, Stack
 from spss.propagation.view import Maps, View, make_view
 
@@ -60,17 +61,16 @@ class LearnedEnd:
                 np.maximum(samples, 0, out=samples)
         return samples[:, 0]
 
-    def logits(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> Maps:
-        """``(C - 1, S, H, W)`` logit of each foreground class against everything else."""
-        classes = drawn.one_hot.shape[0]
-        out = np.full((classes - 1, *stack.shape), SURELY_NOT, np.float32)
-        for class_index in range(1, classes):
-            if not (drawn.one_hot[class_index] > 0.5).any():
-                continue
-            view = make_view(stack, drawn, carried, class_index)
-            span = slice(view.first, view.first + len(view.image))
-            out[(class_index - 1, span, *view.box)] = view.back(self.view_logits(view))
-        return out
+    def judge(self, stack: Stack, drawn: DrawnSlice, carried: Carried) -> Judged:
+        """Every class that is drawn, against everything else."""
+        views: list[tuple[View, Maps] | None] = []
+        for class_index in range(1, drawn.one_hot.shape[0]):
+            if (drawn.one_hot[class_index] > 0.5).any():
+                view = make_view(stack, drawn, carried, class_index)
+                views.append((view, self.view_logits(view)))
+            else:
+                views.append(None)
+        return Judged(tuple(views), (stack.shape[1], stack.shape[2]))
 
     def view_logits(self, view: View) -> Maps:
         """``(S, h, w)`` logits on the view's grid, smoothed."""
@@ -83,6 +83,31 @@ class LearnedEnd:
         if sigma > 0.2:
             smooth = gaussian_filter1d(smooth, sigma, axis=0, mode="nearest")
         return np.where(judged, smooth, SURELY_NOT).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Logits of each foreground class on the grid of its view; spread out when asked for.
+
+    Attributes:
+        views: a class's view and its ``(S, h, w)`` logits; None for a class that is not drawn.
+        size: rows and columns of the stack's slices.
+    """
+
+    views: tuple[tuple[View, Maps] | None, ...]
+    size: tuple[int, int]
+
+    def logits(self, span: slice) -> Maps:
+        """``(C - 1, n, H, W)`` logits of slices ``span`` of the stack."""
+        count = span.stop - span.start
+        out = np.full((len(self.views), count, *self.size), SURELY_NOT, np.float32)
+        for mine, seen in zip(out, self.views, strict=True):
+            if seen is not None:
+                view, logits = seen
+                part = logits[max(0, span.start - view.first) : max(0, span.stop - view.first)]
+                start = max(0, view.first - span.start)
+                mine[(slice(start, start + len(part)), *view.box)] = view.back(part)
+        return out
 
 
 @lru_cache(maxsize=4)

@@ -92,3 +92,45 @@ def test_two_labels_that_contradict_warn_and_the_later_wins(files, tmp_path):
         )
     assert status == 0
     assert (read_label(paths["out"])[10] == other[10]).all()
+
+
+def test_a_model_speaks_where_the_planes_are_far(files, always_one):
+    paths, label = files
+    far, plane = np.s_[:, :, 0], np.s_[:, :, 9]
+    assert _run(paths) == 0
+    assert not read_label(paths["out"])[far].any()
+
+    assert _run(paths, "--model", str(always_one)) == 0
+
+    found = read_label(paths["out"])
+    assert (found[far] == 1).mean() > 0.9
+    np.testing.assert_array_equal(found[plane], label[plane])
+
+
+def test_a_model_of_fewer_classes_is_refused(files, always_one, capsys):
+    paths, label = files
+    nib.save(nib.Nifti1Image(3 * label, AFFINE), paths["dense"])
+    arguments = ["--axis", "2", "--plane", "9", "--model", str(always_one)]
+    assert _run(paths, *arguments, label="dense") == 2
+    assert "knows 2 classes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def always_one(tmp_path):
+    """A model that calls every voxel class 1, whatever it sees."""
+    import torch
+
+    from spss.networks import build_segmenter
+    from spss.training.fingerprint import Fingerprint
+    from spss.training.model_file import ModelConfig, save_model
+    from spss.training.plan import make_plan
+
+    sizes = np.asarray([[16, 16, 16]]), np.asarray([[1.0, 1.5, 2.0]])
+    plan = make_plan(Fingerprint(*sizes, np.linspace(0, 1, 50, dtype="f4"), {}), memory_gb=2.0)
+    network = build_segmenter(plan.architecture, class_count=2, seed=0)
+    with torch.no_grad():
+        *_, last = (each for each in network.modules() if isinstance(each, torch.nn.Conv3d))
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([-4.0, 4.0]))
+    save_model(tmp_path / "model", ModelConfig(("background", "one"), (0, 1), plan, {}), network)
+    return tmp_path / "model"

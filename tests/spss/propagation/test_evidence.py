@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spss.propagation.copying import CopyPropagator
-from spss.propagation.evidence import FEATURES, depth_of, evidence, outward
+from spss.propagation.evidence import FEATURES, evidence
 from spss.propagation.learned_end import SHIPPED, LearnedEnd, load_end, save_end
+from spss.propagation.maps import depth_of, outward
 from spss.propagation.stack import DrawnSlice, Stack
 from spss.propagation.view import RADIUS_PIXELS, make_view
 
@@ -82,7 +83,7 @@ def test_depth_is_positive_inside():
 
 def test_the_shipped_end_rule_ends_a_structure_that_is_gone():
     stack, drawn, carried = _carried()
-    logits = load_end().logits(stack, drawn, carried)[0]
+    logits = load_end().judge(stack, drawn, carried).logits(slice(0, 12))[0]
     inside = drawn.one_hot[1] > 0.5
     assert logits[5][inside].mean() > 1
     assert logits[10][inside].mean() < -1
@@ -93,7 +94,7 @@ def test_a_class_that_was_not_drawn_is_not_found():
     one_hot = np.concatenate([drawn.one_hot, np.zeros_like(drawn.one_hot[:1])])
     drawn = DrawnSlice(4, one_hot, 0, 11)
     carried = CopyPropagator().carry(stack, (drawn,))[0]
-    assert (load_end().logits(stack, drawn, carried)[1] < -5).all()
+    assert (load_end().judge(stack, drawn, carried).logits(slice(0, 12))[1] < -5).all()
 
 
 def test_constants_are_read_as_they_were_written(tmp_path):
