@@ -91,6 +91,7 @@ class FuzzedServer(ChildServer):
         super().start()
         try:
             _draw_a_plane(self)
+            self._writes.write_bytes(b"")  # the start itself is no answer to a request
         except BaseException:
             self.stop()
             raise

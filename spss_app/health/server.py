@@ -30,32 +30,25 @@ def check_server() -> list[Finding]:
 
 
 def judge_settings(settings: dict[str, Any]) -> list[Finding]:
-    """Listening address, authentication and cross-origin requests.
+    """Listening address, authentication and cross-origin requests of a plain start.
 
-    MONAI Label 0.8.5 listens on every interface, without authentication, and answers web pages of
-    any origin; with authentication switched on it refuses every token, since it decodes them
-    without naming an algorithm.
+    MONAI Label 0.8.5 listens on every interface, without authentication; this app answers web pages
+    of its own and of named origins only, and mends the check of a realm's tokens.
     """
     findings = [
         Finding(
             Level.WARNING,
-            "start_server listens on every network interface by default",
-            "monailabel start_server --host 127.0.0.1 …   (or a firewall, or a proxy with a login)",
+            "monailabel start_server listens on every network interface by default",
+            "spss serve --studies DIR   (this machine only, with a token)",
         )
     ]
     if settings["auth"]:
-        text = "MONAI_LABEL_AUTH_ENABLE is on, but MONAI Label 0.8.5 refuses every token"
-        mend = "leave it off and put a proxy with a login in front"
-    else:
-        text = "no authentication: who reaches the port reads and changes all studies"
-        mend = "listen on 127.0.0.1, or put a proxy with a login in front"
-    findings.append(Finding(Level.WARNING, text, mend))
-    if settings["cors"]:
         findings.append(
-            Finding(Level.OK, f"web pages of {', '.join(settings['cors'])} may call it")
+            Finding(Level.OK, "tokens of the realm in MONAI_LABEL_AUTH_… are asked for")
         )
     else:
-        text = "any web page opened in a browser that reaches the server may call it (CORS: *)"
-        mend = """export MONAI_LABEL_CORS_ORIGINS='["http://127.0.0.1:8000"]'"""
-        findings.append(Finding(Level.WARNING, text, mend))
+        text = "without a login who reaches its port reads and changes all studies"
+        findings.append(Finding(Level.WARNING, text, "spss serve, or --host 127.0.0.1"))
+    named = ", ".join(["its own", *settings["cors"]])
+    findings.append(Finding(Level.OK, f"web pages that may call it: {named}"))
     return findings

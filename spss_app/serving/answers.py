@@ -28,7 +28,10 @@ class Refusals:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on."""
+        """Passes the request on; a web socket, which nothing here needs, is closed."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         started = False
 
         async def note(message: MutableMapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import HTTPException, UploadFile
 from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
 from spss_app.serving.who import WHO
 
@@ -21,6 +22,7 @@ _JSON_TEXTS = ("params", "info")
 _LONGEST_FILE_NAME_BYTES = 200
 _CHECKSUMS = ("SHA256", "SHA512", "MD5")
 _AUTHORED = ("add_image", "save_label")
+_MAKES_ARCHIVE = "download_dataset"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -69,7 +71,7 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
         if function.__name__ in _AUTHORED and WHO.get():
             given.arguments["params"] = _signed(given.arguments.get("params"))
         try:
-            return _checked_answer(function(*given.args, **given.kwargs))
+            answer = _checked_answer(function(*given.args, **given.kwargs))
         except HTTPException as error:
             if error.status_code != 500:
                 raise
@@ -79,6 +81,10 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
             if error.errno not in _NO_ROOM:
                 raise
             raise HTTPException(507, "The server's disk is full: tell who runs it.") from error
+        if function.__name__ == _MAKES_ARCHIVE:
+            # MONAI Label leaves one archive of the whole data set behind for every download
+            answer.background = BackgroundTask(os.unlink, answer.path)
+        return answer
 
     setattr(wrapper, _MARK, True)
     return wrapper

@@ -3,6 +3,8 @@
 import errno
 import io
 import json
+import tempfile
+import zipfile
 
 import pytest
 
@@ -52,6 +54,15 @@ def test_a_session_of_several_files_has_no_single_image(server):
     files = [("files", (f"{i}.dcm", b"x")) for i in range(2)]
     session = server.http.put("/session/", files=files).json()["session_id"]
     refused(server.http.get(f"/session/{session}", params={"image": True}), status=[409])
+
+
+def test_a_downloaded_data_set_leaves_no_archive_behind(server, tmp_path, monkeypatch):
+    assert server.submit_array("phantom_000", server.truth("phantom_000"), tmp_path).is_success
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    answer = server.http.get("/datastore/dataset")
+    assert zipfile.is_zipfile(io.BytesIO(answer.content))
+    assert list((tmp_path / "temp").iterdir()) == []
 
 
 def test_a_full_disk_is_said_and_nothing_is_half_there(server, monkeypatch):

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import anyio
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from spss.errors import InputError
 from spss_app.serving.answers import Refusals
@@ -57,6 +58,11 @@ def test_slicer_gets_the_token_through_monai_labels_own_login(guarded):
     multipart = {"Content-Type": "multipart/form-data"}
     refused(client.post("/auth/token", content=b"x", headers=multipart), 422)
     refused(client.get("/auth/token"), 405)
+
+
+def test_web_sockets_do_not_pass_by_the_login(guarded):
+    with pytest.raises(WebSocketDisconnect), guarded().websocket_connect("/info/"):
+        pytest.fail("was accepted")
 
 
 def test_health_is_answered_without_a_token_and_names_nothing(guarded):
