@@ -38,7 +38,10 @@ from spss_app.request_keys import clean
 from spss_app.safe_sessions import SafeSessions
 from spss_app.scoring.self_paced import SelfPaced
 from spss_app.serving.start import secure_start
+from spss_app.strategies.empty_answer import install_reasons
+from spss_app.strategies.entropy import Entropy
 from spss_app.strategies.first import First
+from spss_app.strategies.foreground_random import ForegroundRandom
 from spss_app.strategies.random import Random
 from spss_app.strategies.self_paced import SelfPaced as SelfPacedStrategy
 from spss_app.strategies.strided import Strided
@@ -76,6 +79,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
             version=spss.__version__,
         )
         install_checks()
+        install_reasons()
         install_overview()
         install_versions()
         hide_names(lambda: names_in(self.project.store.known_objects()))
@@ -111,7 +115,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
 
     def init_strategies(self) -> dict[str, Strategy]:
         """The default first."""
-        kinds = (SelfPacedStrategy, Strided, Random, First)
+        kinds = (SelfPacedStrategy, Entropy, ForegroundRandom, Strided, Random, First)
         strategies = [kind(self.project) for kind in kinds]
         return {strategy.strategy: strategy for strategy in strategies}
 

@@ -12,7 +12,7 @@ from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
 from spss.propagation import propagate
 from spss.studies import AuditLog
-from spss.suggestion import ImageState, OrganSummary, PlaneScores, summarise_organ
+from spss.suggestion import ImageState, summarise_organ
 from spss.types import ClassMap
 from spss.volumes import Grid, Volume, read_label, write_label
 from spss_app.datastore.guarded import GuardedDatastore
@@ -23,6 +23,7 @@ from spss_app.models import ModelFolder
 from spss_app.notes import Notes
 from spss_app.options import AppOptions
 from spss_app.predicting import Predicting
+from spss_app.scoring.known import KnownScores
 from spss_app.served import Served
 from spss_app.studies import Studies
 from spss_app.task_classes import TaskClasses
@@ -79,6 +80,8 @@ class Project:
         self.served = Served(own / "served", self.options.lease_minutes)
         self.scores = Notes(own / "scores")
         self.organs = Notes(own / "organs")
+        self.contents = Notes(own / "contents")
+        self.known = KnownScores(self.scores, self.organs, self.contents)
         self.models = ModelFolder(own / "models")
         self.predicting = Predicting(self.models, self.options.device)
         self._newest_drafts: dict[str, Draft] = {}
@@ -204,18 +207,21 @@ class Project:
         states, broken = [], {}
         here = self.store.fetched_images()
         remote = sorted(set(self.store.list_images()) - set(here))
+        model = self.models.published()
+        version = None if model is None else model.version
         for image_id in [*here, *remote[:_FETCHED_AT_ONCE]]:
             try:
-                states.append(self._image_state(image_id))
+                states.append(self._image_state(image_id, version))
             except (InputError, NotReadyError) as error:
                 broken[image_id] = str(error)
         return states, broken
 
-    def _image_state(self, image_id: str) -> ImageState:
+    def _image_state(self, image_id: str, model: str | None) -> ImageState:
         grid = self.grid(image_id)
         standing = self.ledger.standing(image_id)
-        scores = self.scores.read(image_id).get("scores")
-        organ = self.organs.read(image_id)
+        known = self.known.of(
+            image_id, shape=grid.shape, class_names=self.classes.names, model=model
+        )
         return ImageState(
             image_id=image_id,
             shape=grid.shape,
@@ -223,18 +229,9 @@ class Project:
             affine=grid.affine,
             planes=tuple(p for p in standing.planes if p.index < grid.shape[p.axis]),
             dense=standing.dense,
-            scores=_or_none(PlaneScores, scores),
-            organ=_or_none(OrganSummary, organ),
+            **vars(known),
         )
 
     def _path(self, image_id: str) -> Path:
         self.store.object_of(image_id)
         return Path(self.store.get_image_uri(image_id))
-
-
-def _or_none(kind: Any, note: Any) -> Any:
-    """Reads a note; one of another version of this app counts as absent."""
-    try:
-        return kind.from_json(note) if note else None
-    except InputError:
-        return None

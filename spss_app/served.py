@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,37 @@ class Served:
 
     def leased_to_others(self, image_ids: Iterable[str], client: str) -> set[str]:
         """Images that another client holds now."""
-        now = time.time()
         return {
             image_id
-            for image_id in image_ids
-            for other, asked in self._notes.read(image_id).items()
-            if other != client and 0 <= now - asked.get("time", 0) < self._lease_seconds
+            for image_id, holders in self._holders(image_ids)
+            if any(other != client for other in holders)
         }
+
+    def held_by(self, image_ids: Iterable[str], client: str) -> set[str]:
+        """Images that this client was asked for and has neither drawn nor let time out.
+
+        A client that asks for the next sample all the same has skipped them.
+        """
+        return {image_id for image_id, holders in self._holders(image_ids) if client in holders}
+
+    def seconds_until_free(self, image_ids: Iterable[str]) -> float:
+        """Until the first of these leases runs out; 0 if none is leased."""
+        ends = [max(holders.values()) for _, holders in self._holders(image_ids) if holders]
+        return max(0.0, min(ends) - time.time()) if ends else 0.0
+
+    def _holders(self, image_ids: Iterable[str]) -> Iterator[tuple[str, dict[str, float]]]:
+        """Image → clients with a lease, and when it ends."""
+        now = time.time()
+        for image_id in image_ids:
+            asked = self._notes.read(image_id)
+            yield (
+                image_id,
+                {
+                    client: each.get("time", 0) + self._lease_seconds
+                    for client, each in asked.items()
+                    if 0 <= now - each.get("time", 0) < self._lease_seconds
+                },
+            )
 
 
 def _plane(asked: dict[str, Any] | None) -> Plane | None:

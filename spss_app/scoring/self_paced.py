@@ -8,10 +8,11 @@ from typing import Any
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 
 from spss.errors import InputError, NotReadyError
-from spss.suggestion import score_planes, summarise_organ
+from spss.suggestion.score_image import score_image
 from spss_app.models import PublishedModel
 from spss_app.project import Project
 from spss_app.request_keys import Parser, device
+from spss_app.scoring.progress import HeldOutProgress
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ class SelfPaced(ScoringMethod):
     def __init__(self, project: Project) -> None:
         super().__init__("Uncertainty of each plane by the published network, each class alike.")
         self.project = project
+        self.progress = HeldOutProgress(project)
 
     @property
     def request_keys(self) -> dict[str, Parser]:
@@ -33,6 +35,7 @@ class SelfPaced(ScoringMethod):
         model = self.project.models.published()
         if model is None:
             return {"scored": 0, "message": "There is nothing to score before the first training."}
+        self.progress.measure(model)  # few images, and what the advice to stop rests on
         skipped: dict[str, str] = {}
         scored = 0
         for image_id in self.unscored(model):
@@ -45,34 +48,34 @@ class SelfPaced(ScoringMethod):
         return {"scored": scored, "skipped": skipped}
 
     def unscored(self, model: PublishedModel) -> list[str]:
-        """Images whose scores come from an earlier network, or that have none."""
+        """Images without scores of this network for the task's classes and the image's shape."""
         return [
             image_id
             for image_id in self.project.store.fetched_images()
-            if self.project.scores.read(image_id).get("model") != model.version
+            if not self._is_scored(image_id, model)
             and not self.project.ledger.standing(image_id).dense
         ]
+
+    def _is_scored(self, image_id: str, model: PublishedModel) -> bool:
+        try:
+            shape = self.project.grid(image_id).shape
+        except (InputError, NotReadyError):
+            return False  # scoring says what is wrong with it
+        names = self.project.classes.names
+        known = self.project.known.of(image_id, shape=shape, class_names=names, model=model.version)
+        return known.scores is not None and not known.stale
 
     def _score(self, image_id: str, model: PublishedModel, device: str | None) -> None:
         project = self.project
         volume = project.volume(image_id)
         names = project.classes.names
-        prediction = project.predicting.predict(
-            model, volume, names, uncertainty=True, device=device
-        )
         draft = None
         if not project.ledger.standing(image_id).is_empty:
             draft = project.propagated(image_id).classes
-        scores = score_planes(
-            prediction.classes,
-            prediction.uncertainty,
-            spacing_mm=volume.spacing_mm,
-            class_count=len(names),
-            draft=draft,
+        predictor = project.predicting.predictor(model, device or project.options.device)
+        note, organ = score_image(
+            predictor, volume, model=model.version, class_names=names, draft=draft
         )
-        project.scores.write(image_id, {"model": model.version, "scores": scores.to_json()})
-        # what a person drew places the organ better than a young network does
-        seen = prediction.classes if draft is None else draft
-        organ = summarise_organ(seen, spacing_mm=volume.spacing_mm)
+        project.scores.write(image_id, note.to_json())
         if organ is not None:
             project.organs.write(image_id, organ.to_json())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ import numpy as np
 from monailabel.interfaces.tasks.strategy import Strategy
 
 from spss.errors import InputError, NotReadyError
-from spss.suggestion import Suggestion, suggest
+from spss.suggestion import ImageState, Suggestion, suggest, summarise_content
 from spss_app.project import Project
 from spss_app.request_keys import Parser, clean, one_of, text, whole
+from spss_app.scoring.progress import HeldOutProgress
+from spss_app.strategies.empty_answer import nothing_left
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +56,20 @@ class NextPlane(Strategy):
         super().__init__(description)
         self.project = project
         self.strategy = strategy
+        self.progress = HeldOutProgress(project)
 
     def __call__(self, request: dict[str, Any], datastore: Any = None) -> dict[str, Any]:
         """The next sample; empty if no image is left. Its draft is in place when this returns."""
         started = time.monotonic()
         options = clean(request, STRATEGY_KEYS)
         client = options.get("client_id", "")
-        broken: dict[str, str] = {}
+        states, broken = self.project.image_states()
         while True:
-            suggestion, unusable = self._suggest(options, client, set(broken))
-            broken |= unusable
+            suggestion = self._suggest(states, options, client, set(broken))
             if suggestion is None:
-                return {}
+                return nothing_left(self._why_nothing(states, broken, client))
             try:
+                suggestion = self._placed(suggestion, states, options)
                 answer = self._answer(suggestion)
             except (InputError, NotReadyError) as error:  # its header was fine, its voxels are not
                 broken[suggestion.image_id] = str(error)
@@ -72,27 +78,76 @@ class NextPlane(Strategy):
         self.project.served.remember(suggestion.image_id, client, suggestion.plane)
         if broken:
             answer["skipped"] = broken
+        advice = self.progress.advice()
+        if advice is not None:
+            answer["advice"] = {"stop": advice.stop, "text": advice.text}
         logger.info("Next sample chosen in %.2f s", time.monotonic() - started)
         return answer
 
     def _suggest(
-        self, options: dict[str, Any], client: str, excluded: set[str]
-    ) -> tuple[Suggestion | None, dict[str, str]]:
-        states, broken = self.project.image_states()
-        leased = self.project.served.leased_to_others((s.image_id for s in states), client)
-        rng = np.random.default_rng(options.get("seed"))
-        for out in (excluded | leased, excluded):  # rather share an image than have none
+        self,
+        states: Sequence[ImageState],
+        options: dict[str, Any],
+        client: str,
+        excluded: set[str],
+    ) -> Suggestion | None:
+        """What nobody else holds; what this client skipped only when nothing else is left."""
+        ids = [state.image_id for state in states]
+        excluded = excluded | self.project.served.leased_to_others(ids, client)
+        skipped = self.project.served.held_by(ids, client)
+        for out in (excluded | skipped, excluded) if skipped else (excluded,):
             found = suggest(
                 states,
                 strategy=self.strategy,
                 axis=options.get("axis", self.project.options.axis),
-                rng=rng,
+                rng=np.random.default_rng(options.get("seed")),
                 excluded=out,
                 class_names=self.project.classes.names,
             )
             if found:
-                return found[0], broken
-        return None, broken
+                return found[0]
+        return None
+
+    def _placed(
+        self, suggestion: Suggestion, states: Sequence[ImageState], options: dict[str, Any]
+    ) -> Suggestion:
+        """The same volume, its plane by what the image shows, where nothing else is known."""
+        image_id = suggestion.image_id
+        places = {state.image_id: place for place, state in enumerate(states)}
+        state = states[places[image_id]]
+        if state.organ is not None or state.content is not None or state.is_touched:
+            return suggestion
+        extent = summarise_content(self.project.volume(image_id).data)
+        self.project.contents.write(image_id, {"extent": extent})
+        looked = list(states)
+        looked[places[image_id]] = replace(state, content=extent)
+        found = suggest(
+            looked,
+            strategy=self.strategy,
+            axis=suggestion.plane.axis,
+            rng=np.random.default_rng(options.get("seed")),
+            excluded=places.keys() - {image_id},
+            class_names=self.project.classes.names,
+        )
+        return found[0] if found else suggestion
+
+    def _why_nothing(
+        self, states: Sequence[ImageState], broken: Mapping[str, str], client: str
+    ) -> str:
+        others = self.project.served.leased_to_others((s.image_id for s in states), client)
+        open_ones = [s.image_id for s in states if not s.dense and s.image_id not in broken]
+        held = others.intersection(open_ones)
+        if held:
+            minutes = math.ceil(self.project.served.seconds_until_free(held) / 60)
+            return (
+                f"all {len(held)} images that are left are held by other annotators; "
+                f"the first is free again in {minutes} minutes at the latest"
+            )
+        if open_ones:
+            return "every plane that is left lies too close to a drawn one"
+        if broken:
+            return f"no image is left but {len(broken)} that cannot be read"
+        return "no image is left" if states else "there is no image"
 
     def _answer(self, suggestion: Suggestion) -> Answer:
         project, image_id, plane = self.project, suggestion.image_id, suggestion.plane
