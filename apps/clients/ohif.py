@@ -21,7 +21,7 @@ FLAGS = (
 )
 """Software rendering; OHIF's volume views need WebGL."""
 
-WAIT_MS = 180_000
+WAIT_MS = 400_000
 
 _LABELMAP = """() => {
   const all = services.segmentationService.getSegmentations();
