@@ -11,8 +11,8 @@ from spss_apps.child_server import ChildServer, ServerDiedError, free_port
 __all__ = ["ServerDiedError", "ServerProcess", "free_port"]
 
 START_SECONDS = 900.0
-"""Time given to import torch and MONAI before a start counts as failed: 10 seconds on a free machine,
-4 minutes and more (measured) where 16 programs share 2 cores. One that ends is noticed at once."""
+"""Time given to import torch and MONAI before a start counts as failed: 25 seconds were measured
+on 2 cores at a load of 2, more than 240 at a load of 16. A server that ends is noticed at once."""
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """OpenMP threads that sleep while they wait. Where other programs share the cores, spinning ones
