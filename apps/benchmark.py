@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from spss.errors import InputError, NotReadyError
 from spss_apps import benchmarks
@@ -43,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def benchmark_names() -> list[str]:
-    """Modules of ``apps/benchmarks`` that can be run by themselves."""
-    found = [each.name for each in pkgutil.iter_modules(benchmarks.__path__)]
-    return sorted(name for name in found if "_" not in name)
+    """Modules of ``apps/benchmarks`` that take options; the others are their parts."""
+    found = Path(next(iter(benchmarks.__path__))).glob("*.py")
+    return sorted(path.stem for path in found if "\ndef add_arguments(" in path.read_text("utf-8"))
 
 
 if __name__ == "__main__":

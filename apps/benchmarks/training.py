@@ -8,85 +8,81 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spss.errors import InputError
+from spss_apps.benchmarks.training_jobs import (
+    DEFAULT_ITERATIONS,
+    add_study_arguments,
+    check_data,
+    print_failures,
+    run_missing,
+)
+from spss_apps.benchmarks.training_page import write_section
 from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import (
     FIGURE,
     draw,
     grouped,
+    method_label,
     paired_difference,
     table,
-    write_section,
 )
+from spss_apps.benchmarks.training_variants import Variant, parse_variant
 
-DEFAULT_DATA = Path(os.environ.get("SPSS_DATA", "../shared/data")) / "Task04_Hippocampus"
 DEFAULT_METHODS = ("masked", "pseudo", "mean_teacher")
-DEFAULT_ITERATIONS = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``benchmark.py training``."""
-    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="Decathlon folder")
-    parser.add_argument("--methods", nargs="+", default=list(DEFAULT_METHODS), metavar="METHOD")
+    add_study_arguments(parser, "training")
+    parser.add_argument("--methods", nargs="*", default=list(DEFAULT_METHODS), metavar="METHOD")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        default=[],
+        metavar="METHOD:NAME:CONSTANT=VALUE,...",
+        help="methods with other constants, e.g. spss:no_su:selection=False",
+    )
     parser.add_argument(
         "--budgets",
         nargs="+",
         default=["1x20", "full"],
         help="1x20, 1x200, 2x20, full20, full, ...",
     )
-    parser.add_argument("--axis", type=int, default=0, choices=(0, 1, 2))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--iterations", type=int, help=f"steps per training (default {DEFAULT_ITERATIONS})"
     )
     length.add_argument("--minutes", type=float, help="minutes per training")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("benchmark-results/training"), help="JSON files, models"
-    )
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"))
-    parser.add_argument(
-        "--report-only", action="store_true", help="only write the page from the files there are"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs what is missing, then writes table and figure from all files of the folder."""
-    if not args.data.is_dir():
-        msg = f"There is no data set {args.data}: give one with --data, or set SPSS_DATA."
-        raise InputError(msg)
+    check_data(args.data)
     args.folder.mkdir(parents=True, exist_ok=True)
-    failed = [] if args.report_only else _run_missing(planned_runs(args), args.folder, args.jobs)
+    failed = [] if args.report_only else run_missing(planned_runs(args), args.folder, args.jobs)
     documents = read_documents(args.folder)
     if documents:
         draw(documents, args.page.parent / "img" / FIGURE)
         write_section(args.page, report(documents, _command(args)))
         print(table(documents))
-    for name, reason in failed:
-        print(f"Failed: {name}: {reason}", file=sys.stderr)
-    return 1 if failed else 0
+    return print_failures(failed)
 
 
 def planned_runs(args: argparse.Namespace) -> list[Run]:
     """Every method on every budget for every seed; all methods of a seed before the next."""
+    chosen = [*map(Variant, args.methods), *map(parse_variant, args.variants)]
     iterations = args.iterations or (None if args.minutes else DEFAULT_ITERATIONS)
     return [
         Run(
             data=str(args.data),
             budget=budget,
             axis=args.axis,
-            method=method,
+            method=variant.method,
+            variant=variant.name,
+            constants=variant.constants,
             seed=seed,
             iterations=iterations,
             minutes=args.minutes,
@@ -94,7 +90,7 @@ def planned_runs(args: argparse.Namespace) -> list[Run]:
         )
         for seed in args.seeds
         for budget in args.budgets
-        for method in args.methods
+        for variant in chosen
     ]
 
 
@@ -105,7 +101,12 @@ def read_documents(folder: Path) -> list[dict[str, Any]]:
     ]
     return sorted(
         documents,
-        key=lambda d: (d["run"]["data"], d["run"]["budget"], d["run"]["method"], d["run"]["seed"]),
+        key=lambda d: (
+            d["run"]["data"],
+            d["run"]["budget"],
+            method_label(d["run"]),
+            d["run"]["seed"],
+        ),
     )
 
 
@@ -149,44 +150,10 @@ def _differences(documents: Sequence[dict[str, Any]]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _run_missing(runs: list[Run], folder: Path, jobs: int) -> list[tuple[str, str]]:
-    from tqdm import tqdm
-
-    missing = [run for run in runs if not (folder / f"{run.name}.json").is_file()]
-    failed = []
-    with (
-        ThreadPoolExecutor(max(1, jobs)) as pool,
-        tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run") as bar,
-    ):
-        futures = {pool.submit(_run_one, run, folder): run for run in missing}
-        for future in as_completed(futures):
-            reason = future.result()
-            bar.update()
-            if reason:
-                failed.append((futures[future].name, reason))
-    return failed
-
-
-def _run_one(run: Run, folder: Path) -> str:
-    """Runs one training in its own process on one core; returns why it failed, or nothing."""
-    command = [
-        sys.executable,
-        "-m",
-        "spss_apps.benchmarks.training_run",
-        json.dumps(asdict(run)),
-        str(folder),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return ""
-    (folder / f"{run.name}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-    return (done.stderr.strip().splitlines() or ["no message"])[-1]
-
-
 def _command(args: argparse.Namespace) -> str:
     parts = ["python apps/benchmark.py training", f"--data {args.data}"]
     parts += [f"--methods {' '.join(args.methods)}", f"--budgets {' '.join(args.budgets)}"]
+    parts += [f"--variants {' '.join(args.variants)}"] if args.variants else []
     parts += [f"--axis {args.axis}", f"--seeds {' '.join(map(str, args.seeds))}"]
     if args.minutes:
         parts.append(f"--minutes {args.minutes:g}")

@@ -11,13 +11,26 @@ import json
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spss.datasets import Dataset, load_label_of, make_budget, open_decathlon, split
+from spss.datasets import (
+    Annotations,
+    Dataset,
+    load_label_of,
+    make_budget,
+    open_decathlon,
+    split,
+)
 from spss.metrics import METRICS, segmentation_scores, summarise
 from spss.volumes import read_image, read_label, replace_atomically
+from spss_apps.benchmarks.training_variants import make_config
+
+if TYPE_CHECKING:
+    from spss.inference import Predictor
+    from spss.training import TrainingCase
 
 LAST_CASES = "test"
 
@@ -35,6 +48,8 @@ class Run:
         iterations: steps; None if minutes are given.
         minutes: of training; None if iterations are given.
         device: ``auto``, ``cpu``, ``cuda``.
+        variant: name of what differs from the method's defaults; empty for the method as it is.
+        constants: field of the method's ``Config`` → value that differs.
     """
 
     data: str
@@ -45,36 +60,34 @@ class Run:
     iterations: int | None = None
     minutes: float | None = None
     device: str = "auto"
+    variant: str = ""
+    constants: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
         """Unique among runs; a file name."""
         length = f"{self.iterations}it" if self.iterations else f"{self.minutes:g}min"
+        method = f"{self.method}-{self.variant}" if self.variant else self.method
         folder = Path(self.data).name
-        return f"{folder}-{self.budget}-axis{self.axis}-{self.method}-{length}-seed{self.seed}"
+        return f"{folder}-{self.budget}-axis{self.axis}-{method}-{length}-seed{self.seed}"
 
 
 def measure(run: Run, folder: Path) -> dict[str, Any]:
     """Trains on the budget, predicts the test split, and returns everything worth keeping."""
-    from spss.training import TrainingCase, train
+    # all that is needed is imported before the training: the code may change while it runs
+    from spss.inference import Predictor
+    from spss.training import train
 
     dataset = open_decathlon(run.data)
-    names = split(dataset)
     annotations = make_budget(dataset, run.budget, run.axis, run.seed)
-    cases = [dataset.case(name) for name in names["train"]]
+    cases = training_cases(dataset, annotations)
     start = time.perf_counter()
     result = train(
-        [
-            TrainingCase(
-                case.name,
-                case.image,
-                load_label_of(case, annotations, class_count=len(dataset.class_names)),
-            )
-            for case in cases
-        ],
+        cases,
         dataset.class_names,
         out=folder / "models" / run.name,
         method=run.method,
+        method_config=make_config(run.method, run.constants),
         iterations=run.iterations,
         minutes=run.minutes,
         seed=run.seed,
@@ -82,7 +95,8 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         cache=folder / "cache",
     )
     total = time.perf_counter() - start
-    scores = _score(dataset, names[LAST_CASES], result.folder, run.device)
+    predictor = Predictor.load(result.folder, device=run.device)
+    scores = _score(dataset, split(dataset)[LAST_CASES], predictor)
     return {
         "run": asdict(run),
         "plan": result.plan.in_words(),
@@ -98,11 +112,22 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
     }
 
 
-def _score(dataset: Dataset, names: tuple[str, ...], model: Path, device: str) -> dict[str, Any]:
-    """Per case and summarised; whole volumes on their own grid."""
-    from spss.inference import Predictor
+def training_cases(dataset: Dataset, annotations: Annotations) -> list[TrainingCase]:
+    """The training split; volumes outside the annotations come without a label."""
+    from spss.training import TrainingCase
 
-    predictor = Predictor.load(model, device=device)
+    return [
+        TrainingCase(
+            case.name,
+            case.image,
+            load_label_of(case, annotations, class_count=len(dataset.class_names)),
+        )
+        for case in map(dataset.case, split(dataset)["train"])
+    ]
+
+
+def _score(dataset: Dataset, names: tuple[str, ...], predictor: Predictor) -> dict[str, Any]:
+    """Per case and summarised; whole volumes on their own grid."""
     scores = []
     start = time.perf_counter()
     for name in names:
@@ -134,14 +159,21 @@ def _peak_gpu_gb() -> float | None:
     return torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None
 
 
-def main() -> int:
-    """``python -m spss_apps.benchmarks.training_run RUN_AS_JSON FOLDER``."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(
+    do: Callable[[Run, Path], dict[str, Any]] = measure, description: str | None = __doc__
+) -> int:
+    """``python -m spss_apps.benchmarks.training_run RUN_AS_JSON FOLDER``.
+
+    Args:
+        do: makes the document of a run; other studies have their own.
+        description: for ``--help``.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("run", help="fields of Run as JSON")
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
     run = Run(**json.loads(args.run))
-    document = measure(run, args.folder)
+    document = do(run, args.folder)
     with replace_atomically(args.folder / f"{run.name}.json") as unfinished:
         unfinished.write_text(json.dumps(document, indent=1), encoding="utf-8")
     return 0

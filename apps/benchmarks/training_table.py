@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ import numpy as np
 from scipy import stats
 
 from spss.volumes import replace_atomically
+from spss_apps.benchmarks.training_variants import Variant
 
-START = "<!-- training:start -->"
-END = "<!-- training:end -->"
 FIGURE = "training.png"
 
 Document = dict[str, Any]
 Group = tuple[str, str, str]
-"""Data set, budget, method."""
+"""Data set, budget, method with its variant."""
 
 
 def grouped(documents: Sequence[Document]) -> dict[Group, list[Document]]:
@@ -26,9 +24,14 @@ def grouped(documents: Sequence[Document]) -> dict[Group, list[Document]]:
     groups: dict[Group, list[Document]] = {}
     for document in documents:
         run = document["run"]
-        key = (Path(run["data"]).name, run["budget"], run["method"])
+        key = (Path(run["data"]).name, run["budget"], method_label(run))
         groups.setdefault(key, []).append(document)
     return groups
+
+
+def method_label(run: dict[str, Any]) -> str:
+    """The method, and its variant if it has one; files of older runs know none."""
+    return Variant(run["method"], run.get("variant", "")).label
 
 
 def table(documents: Sequence[Document]) -> str:
@@ -39,17 +42,17 @@ def table(documents: Sequence[Document]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (data, budget, method), runs in grouped(documents).items():
-        dice = _over_seeds(runs, "mean", "dice")
+        dice = over_seeds(runs, "mean", "dice")
         mean, half = interval(dice)
         classes = [name for name in runs[0]["summary"] if name != "mean"]
         per_class = ", ".join(
-            f"{name} {np.mean(_over_seeds(runs, name, 'dice')):.3f}" for name in classes
+            f"{name} {np.mean(over_seeds(runs, name, 'dice')):.3f}" for name in classes
         )
         lines.append(
             f"| {data} | {budget} | {method} | {len(runs)} | {per_class} "
             f"| **{mean:.3f}** ± {half:.3f} | {np.percentile(case_dice(runs), 5):.3f} "
-            f"| {np.mean(_over_seeds(runs, 'mean', 'hd95_mm')):.2f} "
-            f"| {np.mean(_over_seeds(runs, 'mean', 'asd_mm')):.2f} "
+            f"| {np.mean(over_seeds(runs, 'mean', 'hd95_mm')):.2f} "
+            f"| {np.mean(over_seeds(runs, 'mean', 'asd_mm')):.2f} "
             f"| {np.mean([run['iterations'] for run in runs]):.0f} "
             f"| {np.mean([run['training_seconds'] for run in runs]):.0f} "
             f"| {max(run['peak_rss_gb'] for run in runs):.1f} |"
@@ -95,16 +98,6 @@ def paired_difference(
     return interval([float(np.mean(one)) for one in differences])
 
 
-def write_section(page: Path, text: str) -> None:
-    """Puts ``text`` between the markers of ``page``, which is made if there is none."""
-    section = f"{START}\n{text.strip()}\n{END}"
-    old = page.read_text(encoding="utf-8") if page.is_file() else "# Benchmarks\n"
-    pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    new = pattern.sub(lambda _: section, old) if pattern.search(old) else f"{old}\n{section}\n"
-    with replace_atomically(page) as unfinished:
-        unfinished.write_text(new, encoding="utf-8")
-
-
 def draw(documents: Sequence[Document], path: Path) -> None:
     """Bars of mean Dice with intervals, one group per set and budget."""
     from matplotlib.figure import Figure
@@ -117,7 +110,7 @@ def draw(documents: Sequence[Document], path: Path) -> None:
     width = 0.8 / len(methods)
     for place, method in enumerate(methods):
         bars = [
-            (x, *interval(_over_seeds(groups[(*setting, method)], "mean", "dice")))
+            (x, *interval(over_seeds(groups[(*setting, method)], "mean", "dice")))
             for x, setting in enumerate(settings)
             if (*setting, method) in groups
         ]
@@ -138,6 +131,7 @@ def draw(documents: Sequence[Document], path: Path) -> None:
         figure.savefig(unfinished, dpi=130)
 
 
-def _over_seeds(runs: Sequence[Document], name: str, metric: str) -> list[float]:
+def over_seeds(runs: Sequence[Document], name: str, metric: str) -> list[float]:
+    """A summary's number in each run; ``name`` is a class or ``mean``."""
     values = [run["summary"][name][metric]["mean"] for run in runs]
     return [float("nan") if value is None else float(value) for value in values]

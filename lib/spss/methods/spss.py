@@ -17,7 +17,7 @@ from spss.methods.schedule import late_ramp
 from spss.mixing import block_mask, cut_mix
 from spss.refinement import distance_weights
 from spss.refinement.fusion import certainty
-from spss.selfpaced import entropy, select_class_wise
+from spss.selfpaced import entropy, select_class_blind, select_class_wise
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class SpssConfig:
     )
     youngest: float = field(
         default=0.5, metadata={"help": "share of voxels selected at the start; grows with age to 1"}
+    )
+    class_blind: bool = field(
+        default=False, metadata={"help": "SU ranks all voxels of the batch together, for ablation"}
     )
     noise: float = field(
         default=0.1, metadata={"help": "sd of the noise on the student's view, in sd of the image"}
@@ -178,6 +181,10 @@ class Spss(Method):
             return valid
         age = (fraction - config.ramp_start) / max(1 - config.ramp_start, 1e-9)
         rate = config.youngest + (1 - config.youngest) * min(max(age, 0.0), 1.0)
+        if config.class_blind:  # the same share, so that nothing but the ranking differs
+            selected = torch.zeros_like(valid)
+            selected[valid] = select_class_blind(entropy(teacher)[valid][None], rate)[0]
+            return selected
         return select_class_wise(
             entropy(teacher),
             teacher.argmax(1),

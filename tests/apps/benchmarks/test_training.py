@@ -7,14 +7,10 @@ import pytest
 from spss.datasets import make_phantoms
 from spss.errors import InputError
 from spss_apps.benchmarks import training
-from spss_apps.benchmarks.training_table import (
-    END,
-    START,
-    interval,
-    paired_difference,
-    table,
-    write_section,
-)
+from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_table import interval, paired_difference, table
+
+START, END = "<!-- training:start -->", "<!-- training:end -->"
 
 
 def _arguments(*words):

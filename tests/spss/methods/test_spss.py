@@ -114,6 +114,23 @@ def test_selected_share_grows_with_age_to_everything() -> None:
     assert shares[2] == 1.0
 
 
+def test_class_blind_selection_takes_as_many_voxels_but_other_ones() -> None:
+    teacher = torch.zeros(2, 3, *SHAPE)
+    teacher[:, 0] = 5.0  # background is certain everywhere ...
+    teacher[:, 1, :, 2:6, 2:6] = 5.5  # ... and the organ is not
+    valid = torch.ones(2, *SHAPE, dtype=torch.bool)
+    valid[1, 8:] = False
+    organ = teacher.argmax(1) == 1
+    wise, blind = (
+        method(class_blind=switch, youngest=0.5)._select(teacher.softmax(1), valid, 0.3)
+        for switch in (False, True)
+    )
+    assert abs(int(wise.sum()) - int(blind.sum())) <= 4
+    assert wise[organ & valid].float().mean() == pytest.approx(0.5, abs=0.02)
+    assert not (blind & organ).any()
+    assert not (blind & ~valid).any()
+
+
 def test_mixing_moves_the_truth_with_its_voxel() -> None:
     batch, context = volumes(labelled=1, unlabelled=1), context_at(0.9)
     spss = method(mix_share=1.0, truth_weight=1.0)

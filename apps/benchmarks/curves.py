@@ -1,0 +1,158 @@
+"""Dice over training time: every method at a half, one, two and four times the usual steps.
+
+Every point is a training of its own, since schedules run through all their phases in any length.
+Runs whose file is there already are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spss.volumes import replace_atomically
+from spss_apps.benchmarks.training_jobs import (
+    DEFAULT_ITERATIONS,
+    add_reuse_argument,
+    add_study_arguments,
+    finished,
+    print_failures,
+    run_study,
+)
+from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_run import Run
+from spss_apps.benchmarks.training_table import interval, over_seeds
+from spss_apps.benchmarks.training_variants import Variant, parse_variant
+
+FIGURE = "training_curves.png"
+METHODS = ("masked", "pseudo", "mean_teacher", "pln", "spss_reference", "spss")
+
+Curves = dict[str, dict[float, list[dict[str, Any]]]]
+"""Method with its variant → multiple of the usual steps → finished runs."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of ``benchmark.py curves``."""
+    add_study_arguments(parser, "curves")
+    add_reuse_argument(parser)
+    parser.add_argument("--budget", default="1x20")
+    parser.add_argument(
+        "--methods", nargs="+", default=list(METHODS), metavar="METHOD[:NAME:CONSTANT=VALUE]"
+    )
+    parser.add_argument("--multiples", nargs="+", type=float, default=[0.5, 1.0, 2.0, 4.0])
+    parser.add_argument("--iterations", type=int, default=DEFAULT_ITERATIONS, help="at 1x")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs what is missing, then writes table and figure of what there is."""
+    variants = [parse_variant(text) for text in args.methods]
+    # short trainings first: a curve that is cut off still has its beginning
+    runs = [
+        _run_of(variant, multiple, seed, args)
+        for seed in args.seeds
+        for multiple in sorted(args.multiples)
+        for variant in variants
+    ]
+    failed = run_study(runs, args)
+    folders = [args.folder, *args.reuse]
+    curves: Curves = {}
+    for variant in variants:
+        for multiple in sorted(args.multiples):
+            wanted = [_run_of(variant, multiple, seed, args) for seed in args.seeds]
+            if found := finished(wanted, folders):
+                curves.setdefault(variant.label, {})[multiple] = found
+    if curves:
+        draw(curves, args.iterations, args.page.parent / "img" / FIGURE)
+        text = report(curves, args.iterations, _command(args))
+        write_section(args.page, text, "curves")
+        print(text)
+    return print_failures(failed)
+
+
+def report(curves: Curves, iterations: int, command: str) -> str:
+    """The section of the page."""
+    multiples = sorted({multiple for curve in curves.values() for multiple in curve})
+    titles = [f"{multiple:g}x ({round(multiple * iterations)} steps)" for multiple in multiples]
+    lines = [
+        "## Dice over training time",
+        "",
+        "Mean test Dice ± 95 % over seeds; each entry is a training of its own. The last column is "
+        "how far the longest training is below the best of the row: what a method loses by "
+        "training on.",
+        "",
+        f"```\n{command}\n```",
+        "",
+        f"| method | {' | '.join(titles)} | below its best |",
+        "|---|" + "---|" * (len(multiples) + 1),
+    ]
+    for label, curve in curves.items():
+        entries = [_entry(curve.get(multiple)) for multiple in multiples]
+        lines.append(f"| {label} | {' | '.join(entries)} | {fall(curve):.3f} |")
+    return "\n".join([*lines, "", f"![Dice over training time](img/{FIGURE})"])
+
+
+def fall(curve: dict[float, list[dict[str, Any]]]) -> float:
+    """Best mean Dice of a curve minus that of its longest training; 0 if that is the best."""
+    means = [interval(over_seeds(curve[m], "mean", "dice"))[0] for m in sorted(curve)]
+    return max(means) - means[-1]
+
+
+def draw(curves: Curves, iterations: int, path: Path) -> None:
+    """One line a method, steps on a logarithmic axis, bars are 95 % intervals over seeds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for label, curve in curves.items():
+        multiples = sorted(curve)
+        values = [interval(over_seeds(curve[m], "mean", "dice")) for m in multiples]
+        axes.errorbar(
+            [m * iterations for m in multiples],
+            [mean for mean, _ in values],
+            yerr=[0.0 if np.isnan(half) else half for _, half in values],
+            marker="o",
+            capsize=2,
+            label=label,
+        )
+    axes.set_xscale("log", base=2)
+    steps = sorted({m * iterations for curve in curves.values() for m in curve})
+    axes.set_xticks(steps, [f"{step:g}" for step in steps])
+    axes.set_xlabel("steps of the training")
+    axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as unfinished:
+        figure.savefig(unfinished, dpi=130)
+
+
+def _entry(runs: list[dict[str, Any]] | None) -> str:
+    if not runs:
+        return "-"
+    mean, half = interval(over_seeds(runs, "mean", "dice"))
+    return f"{mean:.3f} ± {half:.3f}"
+
+
+def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:
+    return Run(
+        data=str(args.data),
+        budget=args.budget,
+        axis=args.axis,
+        method=variant.method,
+        seed=seed,
+        iterations=max(1, round(multiple * args.iterations)),
+        device=args.device,
+        variant=variant.name,
+        constants=variant.constants,
+    )
+
+
+def _command(args: argparse.Namespace) -> str:
+    return (
+        f"python apps/benchmark.py curves --data {args.data} --budget {args.budget} "
+        f"--axis {args.axis} --methods {' '.join(args.methods)} "
+        f"--multiples {' '.join(f'{m:g}' for m in args.multiples)} "
+        f"--iterations {args.iterations} --seeds {' '.join(map(str, args.seeds))}"
+    )
