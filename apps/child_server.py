@@ -79,6 +79,17 @@ class ChildServer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def process_id(self) -> int:
+        """Of the program, which leads a process group of its own.
+
+        Raises:
+            ServerDiedError: it is not running.
+        """
+        self.check()
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether there is a process to stop."""
         return self._process is not None

@@ -37,7 +37,7 @@ class AppOptions:
     held_out: float = _option(0.2, "share of images kept out of training to judge new models")
     device: str = _option("auto", "auto, cpu, cuda or cuda:N")
     ohif: str = _option("refuse", "slices of OHIF's segmentations: refuse, mirrored, as_stored")
-    memory_gb: float = _option(0.0, "memory for training; 0 takes what is free")
+    memory_gb: float = _option(0.0, "memory in GB for a training or an answer; 0 = half the free")
 
     @classmethod
     def from_conf(cls, conf: Mapping[str, Any]) -> AppOptions:

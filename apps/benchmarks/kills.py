@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--servers", type=int, default=6, metavar="N", help="kills of whole servers"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of each part, at most")
     parser.add_argument("--nice", type=int, default=10, help="priority (default 10)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with every number")
 
@@ -52,13 +54,15 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="spss-kills-") as folder:
         root = Path(folder)
         if args.writers:
-            parts["writers"] = kill_writers(root / "writers", args.writers, rng)
+            parts["writers"] = kill_writers(root / "writers", args.writers, rng, args.minutes)
         if args.trainings:
-            parts["trainings"] = kill_trainings(root / "trainings", args.trainings, rng)
+            parts["trainings"] = kill_trainings(
+                root / "trainings", args.trainings, rng, args.minutes
+            )
         if args.servers:
             from spss_apps.benchmarks.kills_server import kill_servers
 
-            parts["servers"] = kill_servers(root / "servers", args.servers, rng)
+            parts["servers"] = kill_servers(root / "servers", args.servers, rng, args.minutes)
     record = {"parts": parts, "seconds": round(time.time() - started), "seed": args.seed}
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def kill_writers(root: Path, kills: int, rng: np.random.Generator) -> dict[str, Any]:
+def kill_writers(
+    root: Path, kills: int, rng: np.random.Generator, minutes: float = 60.0
+) -> dict[str, Any]:
     """Submits, drafts, restores and removals, killed in the middle."""
     total = Count()
     acknowledged: list[dict[str, Any]] = []
     studies = root / "0"
-    for number in tqdm(range(kills), desc="writers", disable=None):
+    for number in _while_there_is_time("writers", kills, minutes):
         if number % _FOLDER_LASTS == 0:
             studies, acknowledged = make_studies(root / f"{number}" / "studies"), []
         seed, seconds = int(rng.integers(2**31)), float(rng.uniform(0, _LONGEST_WRITER_SECONDS))
@@ -88,14 +94,16 @@ def kill_writers(root: Path, kills: int, rng: np.random.Generator) -> dict[str, 
     return total.record()
 
 
-def kill_trainings(root: Path, kills: int, rng: np.random.Generator) -> dict[str, Any]:
+def kill_trainings(
+    root: Path, kills: int, rng: np.random.Generator, minutes: float = 60.0
+) -> dict[str, Any]:
     """Trainings killed three times each and then left to end; each must end and answer."""
     from spss_apps.benchmarks import kills_training as training
 
     studies = make_studies(root / "studies")
     training.draw_planes(studies)
     total, ends, whole_seconds = Count(), [], 8.0
-    for number in tqdm(range(kills), desc="trainings", disable=None):
+    for number in _while_there_is_time("trainings", kills, minutes):
         _status_file(studies).unlink(missing_ok=True)  # so that it tells of this training only
         ended = run_and_kill(
             lambda tell: training.train_once(studies, tell), float(rng.uniform(0, whole_seconds))
@@ -147,6 +155,14 @@ class Count:
             **{name: len(found) for name, found in self.found.items()},
             "sentences": [s for found in self.found.values() for s in found][:20],
         }
+
+
+def _while_there_is_time(name: str, kills: int, minutes: float) -> Iterator[int]:
+    deadline = time.monotonic() + 60 * minutes
+    for number in tqdm(range(kills), desc=name, disable=None):
+        if time.monotonic() > deadline:
+            return
+        yield number
 
 
 def _in_the_middle_of(told: list[dict[str, Any]]) -> str:

@@ -22,7 +22,9 @@ _LONGEST_SECONDS = 4.0
 _TIMEOUT_SECONDS = 60.0
 
 
-def kill_servers(root: Path, kills: int, rng: np.random.Generator) -> dict[str, Any]:
+def kill_servers(
+    root: Path, kills: int, rng: np.random.Generator, minutes: float = 60.0
+) -> dict[str, Any]:
     """Starts a server, submits from two threads, kills it, checks, and starts the next one.
 
     A server that was killed must not keep the next one from starting on the same folder.
@@ -32,7 +34,10 @@ def kill_servers(root: Path, kills: int, rng: np.random.Generator) -> dict[str, 
     studies = make_studies(root / "studies")
     acknowledged: list[dict[str, Any]] = []
     total = Count()
+    deadline = time.monotonic() + 60 * minutes
     for number in tqdm(range(kills), desc="servers", disable=None):
+        if time.monotonic() > deadline:
+            break
         app = Path(spss_app.__file__).parent
         log = root / f"server_{number}.log"
         server = ServerProcess(app, studies, log=log, conf={"labels": ",".join(LABELS)})

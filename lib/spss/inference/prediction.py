@@ -17,8 +17,10 @@ class Prediction:
             nobody annotated has probability 0.
         uncertainty: ``(I, J, K)`` float32 in 0…1, if asked for: entropy of the mean of several
             noisy passes, divided by its largest value.
+        remarks: what was planned with the memory, and what was done where it ran out.
     """
 
     classes: ClassMap
     probabilities: Probabilities | None = None
     uncertainty: ScalarMap | None = None
+    remarks: tuple[str, ...] = ()

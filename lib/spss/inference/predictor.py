@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from spss.errors import InputError
+from spss.inference.fallback import Effort, efforts
+from spss.inference.memory_plan import MemoryPlan, plan_memory
 from spss.inference.prediction import Prediction
-from spss.inference.slabs import Slab, plan_slabs, to_stored_slab
+from spss.inference.slabs import Slab, to_stored_slab
+from spss.memory import SHARE, free_memory_gb, is_out_of_memory
 from spss.networks import Segmenter
 from spss.networks.window import (
     NOISE,
     NOISY_PASSES,
     noisy_mean,
     whole_or_window,
-    window_step,
 )
 from spss.training.acceleration import Acceleration
-from spss.training.memory import SHARE, free_memory_gb
 from spss.training.model_file import ModelConfig, load_model
 from spss.training.options import pick_device
 from spss.training.prepare import canonical_image
@@ -40,13 +41,14 @@ class Predictor:
         config: see `ModelConfig`.
         network: in evaluation mode, on ``device``.
         device: where to compute.
-        memory_gb: for class probabilities of a slab; None = half of the main memory that is free.
+        memory_gb: main memory for a prediction; None = half of what is free.
     """
 
     config: ModelConfig
     network: Segmenter
     device: torch.device
     memory_gb: float | None = None
+    _effort: int = field(default=0, init=False, repr=False)
 
     @classmethod
     def load(
@@ -90,60 +92,98 @@ class Predictor:
             len(self.class_names) if probabilities else 0,
             uncertainty,
         )
-        for slab in self._slabs(image.shape, stored_shape, uncertainty):
+        plan = self.memory_plan(
+            image.shape,  # type: ignore[arg-type]
+            stored_shape,  # type: ignore[arg-type]
+            uncertainty=uncertainty,
+            probabilities=probabilities,
+        )
+        self._effort = 0
+        for slab in plan.slabs:
             self._fill(result, image, slab)
         return Prediction(
-            *(None if m is None else from_canonical(m, volume.affine) for m in result.maps)  # type: ignore[arg-type]
+            *(None if m is None else from_canonical(m, volume.affine) for m in result.maps),  # type: ignore[arg-type]
+            remarks=(plan.in_words(), *self._remarks()),
         )
 
-    def _slabs(
-        self, planned: tuple[int, ...], stored: tuple[int, ...], uncertainty: bool
-    ) -> list[Slab]:
-        free = self.memory_gb or SHARE * free_memory_gb(torch.device("cpu"))
-        maps = len(self.config.classes) * (2 if uncertainty else 1)
-        return plan_slabs(
-            planned,  # type: ignore[arg-type]
-            stored,  # type: ignore[arg-type]
-            # a patch of margin, and cuts where windows begin: slabs then see the whole's windows
-            halo=self.config.plan.patch_size,
-            multiple=[window_step(size) for size in self.config.plan.patch_size],
-            bytes_per_voxel=4 * 3 * maps,
-            memory_bytes=free * 1e9,
+    def memory_plan(
+        self,
+        planned: Shape,
+        stored: Shape,
+        *,
+        uncertainty: bool = False,
+        probabilities: bool = False,
+    ) -> MemoryPlan:
+        """How a volume of ``stored`` voxels, ``planned`` at the network's spacing, is cut."""
+        return plan_memory(
+            self.config,
+            planned,
+            stored,
+            budget_gb=self.memory_gb or SHARE * free_memory_gb(),
+            uncertainty=uncertainty,
+            probabilities=probabilities,
         )
 
     def _fill(self, result: _Result, image: NDArray[np.float32], slab: Slab) -> None:
         part = torch.from_numpy(np.ascontiguousarray(image[slab.read]))
-        clean = self._probabilities(part, noise=0.0)
-        clean = to_stored_slab(clean, slab)
+        clean = to_stored_slab(self._probabilities(part, noise=0.0), slab)
         lookup = np.asarray(self.config.classes, dtype=np.uint8)
         result.classes[slab.write] = lookup[clean.argmax(axis=0)]
         if result.probabilities is not None:
             result.probabilities[(lookup, *slab.write)] = clean
+        del clean  # before the next maps of this size
         if result.uncertainty is not None:
             noisy = to_stored_slab(self._probabilities(part, noise=NOISE), slab)
             result.uncertainty[slab.write] = normalised_entropy(noisy)
 
     def _probabilities(self, part: torch.Tensor, noise: float) -> NDArray[np.float32]:
-        """``(C, x, y, z)`` float32 of a part of the planned grid."""
+        """``(C, x, y, z)`` float32 of a part of the planned grid; with less where memory runs out.
+
+        Raises:
+            InputError: not even the smallest windows on the CPU fit.
+        """
         plan = self.config.plan
-        network: Callable[[torch.Tensor], torch.Tensor] = self.network
-        if noise > 0:
-            generator = torch.Generator(self.device).manual_seed(0)
-            network = noisy_mean(self.network, noise, NOISY_PASSES, generator)
-        with torch.inference_mode(), self._autocast():
-            probabilities = whole_or_window(
-                network,
-                part,
-                patch=plan.patch_size,
-                multiple=plan.architecture.total_stride,
-                device=self.device,
-            )
+        ways = efforts(self.device, plan.patch_size, plan.architecture.total_stride)
+        while True:
+            try:
+                probabilities = self._forward(part, noise, ways[self._effort])
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._effort == len(ways) - 1:
+                    msg = "There is too little memory for this image: set a smaller memory_gb."
+                    raise InputError(msg) from error
+                self._effort += 1
         return tempered(probabilities, float(self.config.training.get("temperature") or 1.0))
 
-    def _autocast(self) -> AbstractContextManager[Any]:
+    def _forward(self, part: torch.Tensor, noise: float, way: Effort) -> NDArray[np.float32]:
+        network: Callable[[torch.Tensor], torch.Tensor] = self.network.to(way.device)
+        if noise > 0:
+            generator = torch.Generator(way.device).manual_seed(0)
+            network = noisy_mean(self.network, noise, NOISY_PASSES, generator)
+        with torch.inference_mode(), self._autocast(way.device):
+            return whole_or_window(
+                network,
+                part,
+                patch=way.window,
+                multiple=self.config.plan.architecture.total_stride,
+                device=way.device,
+                whole=way.whole,
+            )
+
+    def _remarks(self) -> tuple[str, ...]:
+        """That memory ran out, if it did, and what was done instead."""
+        plan = self.config.plan
+        ways = efforts(self.device, plan.patch_size, plan.architecture.total_stride)
+        if self._effort == 0:
+            return ()
+        return (f"Memory ran out: predicted {ways[self._effort].in_words()}.",)
+
+    def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
         """The precision of the training, so that the network sees what it was trained with."""
         precision = str(self.config.training.get("precision", "float32"))
-        return Acceleration(precision).autocast(self.device)()
+        return Acceleration(precision).autocast(device)()
 
 
 def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

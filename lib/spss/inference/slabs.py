@@ -1,7 +1,8 @@
-"""A big volume in slabs, so that classes x voxels of float never exist at once."""
+"""A big volume in parts, so that classes x voxels of float never exist at once."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,22 +12,31 @@ from numpy.typing import NDArray
 from spss.training.resample import interpolate_axis, source_positions
 from spss.types import Shape
 
+_WORTH_IT = 0.9
+"""A further cut must leave at most this share of the memory: every cut computes windows twice."""
+
 
 @dataclass(frozen=True)
 class Slab:
-    """A range of stored slices and the planned voxels that decide it.
+    """A block of stored voxels and the planned voxels that decide it.
 
     Attributes:
-        axis: along which the volume is cut.
         read: index of the planned grid to predict on, with a margin for context.
         write: index of the stored (canonical) grid that the slab fills.
         positions: per axis, where the slab's stored voxels lie in the part that was read.
     """
 
-    axis: int
     read: tuple[slice, ...]
     write: tuple[slice, ...]
     positions: tuple[NDArray[np.float64], ...]
+
+    def bytes(self, per_read: float, per_written: float) -> float:
+        """Memory that it takes, with so many bytes per voxel that is read and written."""
+        read, written = (
+            np.prod([part.stop - part.start for part in parts], dtype=float)
+            for parts in (self.read, self.write)
+        )
+        return float(per_read * read + per_written * written)
 
 
 def plan_slabs(
@@ -35,27 +45,40 @@ def plan_slabs(
     *,
     halo: Sequence[int],
     multiple: Sequence[int],
-    bytes_per_voxel: float,
+    bytes_per_voxel: tuple[float, float],
     memory_bytes: float,
 ) -> list[Slab]:
-    """Cuts along the longest stored axis into as few slabs as the memory allows.
+    """Cuts into as few blocks as the memory allows, along the axis that saves most each time.
+
+    Where even small blocks would not fit, since the margins outweigh them, the last cut that still
+    helped is kept.
 
     Args:
         planned: shape at the planned spacing.
         stored: shape of the image in canonical orientation.
         halo: planned voxels of context on each side of a slab.
         multiple: what is read starts at a multiple of this.
-        bytes_per_voxel: of all maps of a voxel.
+        bytes_per_voxel: of all maps, per voxel that is read and per voxel that is written.
         memory_bytes: for one slab.
     """
-    axis = int(np.argmax(stored))
-    voxels = max(np.prod(stored, dtype=float), np.prod(planned, dtype=float))
-    per_slice = voxels * bytes_per_voxel / stored[axis]
-    count = int(np.clip(memory_bytes / per_slice, 1, stored[axis]))
-    return [
-        _slab(planned, stored, axis, start, min(start + count, stored[axis]), halo, multiple)
-        for start in range(0, stored[axis], count)
-    ]
+
+    def cut(parts: Sequence[int]) -> list[Slab]:
+        return _cut(planned, stored, parts, halo, multiple)
+
+    def need(parts: Sequence[int]) -> float:
+        return max(slab.bytes(*bytes_per_voxel) for slab in cut(parts))
+
+    parts, needed = [1, 1, 1], need([1, 1, 1])
+    while needed > memory_bytes:
+        finer = [
+            [*parts[:axis], min(stored[axis], _more(parts[axis])), *parts[axis + 1 :]]
+            for axis in range(3)
+        ]
+        best = min(finer, key=need)
+        if need(best) > _WORTH_IT * needed:
+            break
+        parts, needed = best, need(best)
+    return cut(parts)
 
 
 def to_stored_slab(probabilities: NDArray[np.float32], slab: Slab) -> NDArray[np.float32]:
@@ -65,27 +88,39 @@ def to_stored_slab(probabilities: NDArray[np.float32], slab: Slab) -> NDArray[np
     return probabilities
 
 
-def _slab(
+def _more(parts: int) -> int:
+    return parts + max(1, parts // 2)
+
+
+def _cut(
     planned: Shape,
     stored: Shape,
-    axis: int,
-    start: int,
-    stop: int,
+    parts: Sequence[int],
     halo: Sequence[int],
     multiple: Sequence[int],
-) -> Slab:
-    read, write, positions = [], [], []
-    for this, (size, stored_size) in enumerate(zip(planned, stored, strict=True)):
-        places = source_positions(size, stored_size)
-        if this != axis:
-            read.append(slice(0, size))
-            write.append(slice(0, stored_size))
-            positions.append(places)
-            continue
-        places = places[start:stop]
-        low = max(0, int(np.floor(places[0])) - halo[axis]) // multiple[axis] * multiple[axis]
-        high = min(size, int(np.ceil(places[-1])) + 1 + halo[axis])
-        read.append(slice(low, high))
-        write.append(slice(start, stop))
-        positions.append(places - low)
-    return Slab(axis, tuple(read), tuple(write), tuple(positions))
+) -> list[Slab]:
+    per_axis = [
+        _ranges(planned[axis], stored[axis], parts[axis], halo[axis], multiple[axis])
+        for axis in range(3)
+    ]
+    return [
+        Slab(*(tuple(of_axis) for of_axis in zip(*ranges, strict=True)))  # type: ignore[arg-type]
+        for ranges in itertools.product(*per_axis)
+    ]
+
+
+def _ranges(
+    planned: int, stored: int, parts: int, halo: int, multiple: int
+) -> list[tuple[slice, slice, NDArray[np.float64]]]:
+    """What to read, what to write, and where the written voxels lie in what was read."""
+    places = source_positions(planned, stored)
+    if parts == 1:
+        return [(slice(0, planned), slice(0, stored), places)]
+    edges = np.linspace(0, stored, parts + 1).round().astype(int).tolist()
+    found = []
+    for start, stop in itertools.pairwise(edges):
+        mine = places[start:stop]
+        low = max(0, int(np.floor(mine[0])) - halo) // multiple * multiple
+        high = min(planned, int(np.ceil(mine[-1])) + 1 + halo)
+        found.append((slice(low, high), slice(start, stop), mine - low))
+    return found

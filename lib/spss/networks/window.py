@@ -34,16 +34,18 @@ def whole_or_window(
     patch: Shape,
     multiple: Shape,
     device: torch.device,
+    whole: bool = True,
 ) -> NDArray[np.float32]:
     """Class probabilities ``(C, X, Y, Z)`` float32 of one ``(X, Y, Z)`` image.
 
-    Windows are weighted by a Gaussian; their sum lives in main memory.
+    Windows are weighted by a Gaussian; their sum lives in main memory. ``whole`` false takes
+    windows for a small image too, which needs less memory.
     """
     size = [
         max(edge, -(-have // step) * step)
         for have, edge, step in zip(image.shape, patch, multiple, strict=True)
     ]
-    if np.prod(size) <= WHOLE_PATCHES * np.prod(patch):
+    if whole and np.prod(size) <= WHOLE_PATCHES * np.prod(patch):
         missing = [want - have for want, have in zip(size, image.shape, strict=True)]
         before = [amount // 2 for amount in missing]
         pad = [

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from spss.errors import InputError
+from spss.memory import SHARE, free_memory_gb
 from spss.methods import Method, find_method
 from spss.networks import Segmenter, build_segmenter
 from spss.training.acceleration import Acceleration, probe
 from spss.training.case import PreparedCase, TrainingCase
 from spss.training.fingerprint import take_fingerprint
-from spss.training.memory import SHARE, free_memory_gb
 from spss.training.options import TrainingOptions
 from spss.training.plan import Plan, make_plan
 from spss.training.prepare import find_classes

@@ -1,11 +1,13 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from spss.errors import InputError, NotReadyError
-from spss.inference import Predictor
+from spss.inference import Predictor, memory_plan
+from spss.inference.fallback import efforts
 from spss.inference.predictor import normalised_entropy
 from spss.inference.slabs import plan_slabs
 from spss.volumes import Volume
@@ -59,8 +61,10 @@ def test_slabs_give_the_same_answer_as_the_whole(make_model, spacing, monkeypatc
     folder = make_model(patch=(8, 8, 8), spacing=spacing)
     volume = _volume((40, 8, 8))
     whole = Predictor.load(folder, device="cpu", memory_gb=1.0).predict(volume, probabilities=True)
-    tight = Predictor.load(folder, device="cpu", memory_gb=3e-5)
-    assert len(tight._slabs((40, 8, 8), (40, 8, 8), False)) > 3
+    monkeypatch.setattr(memory_plan, "NETWORK_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "WINDOW_BYTES_PER_VOXEL", 0)
+    tight = Predictor.load(folder, device="cpu", memory_gb=1e-4)
+    assert len(tight.memory_plan((40, 8, 8), (40, 8, 8)).slabs) > 1
     parts = tight.predict(volume, probabilities=True)
     assert np.array_equal(parts.classes, whole.classes)
     assert np.allclose(parts.probabilities, whole.probabilities, atol=1e-4)
@@ -68,16 +72,90 @@ def test_slabs_give_the_same_answer_as_the_whole(make_model, spacing, monkeypatc
 
 def test_slabs_cover_every_stored_slice_once():
     slabs = plan_slabs(
-        (30, 10, 10), (45, 9, 9), halo=(4, 4, 4), multiple=(4, 4, 4), bytes_per_voxel=12,
-        memory_bytes=12 * 81 * 7,
+        (30, 10, 10), (45, 9, 9), halo=(4, 2, 2), multiple=(4, 4, 4), bytes_per_voxel=(12, 12),
+        memory_bytes=12 * 3000,
     )  # fmt: skip
-    covered = np.concatenate([np.arange(45)[slab.write[0]] for slab in slabs])
-    assert np.array_equal(covered, np.arange(45))
+    covered = np.zeros((45, 9, 9), int)
     for slab in slabs:
-        assert slab.read[0].start % 4 == 0
-        read = slab.read[0].stop - slab.read[0].start
-        assert slab.positions[0].min() >= 0
-        assert slab.positions[0].max() <= read - 1
+        covered[slab.write] += 1
+        assert slab.bytes(12, 12) <= 12 * 3000
+        for read, positions in zip(slab.read, slab.positions, strict=True):
+            assert read.start % 4 == 0
+            assert positions.min() >= 0
+            assert positions.max() <= read.stop - read.start - 1
+    assert (covered == 1).all()
+    assert len({slab.write[0].start for slab in slabs}) > 1
+
+
+class _Scarce:
+    """A network that has memory for so many voxels only."""
+
+    def __init__(self, network, voxels):
+        self.network, self.voxels, self.largest = network, voxels, 0
+
+    def to(self, device):
+        return self
+
+    def __call__(self, image):
+        size = image[0, 0].numel()
+        if size > self.voxels:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.largest = max(self.largest, size)
+        return self.network(image)
+
+
+def test_where_memory_runs_out_windows_get_smaller_and_it_is_said(make_model):
+    predictor = Predictor.load(make_model(patch=(32, 32, 32)), device="cpu")
+    volume = _volume((32, 32, 40))
+    usual = predictor.predict(volume)
+    assert not any("ran out" in remark for remark in usual.remarks)
+    predictor.network = _Scarce(predictor.network, 16**3)
+    found = predictor.predict(volume, uncertainty=True)
+    assert found.remarks[-1] == (
+        "Memory ran out: predicted on the CPU, in windows of 16 x 16 x 16 voxels."
+    )
+    assert (found.classes == usual.classes).mean() > 0.7
+    predictor.network.voxels = 7
+    with pytest.raises(InputError, match="too little memory"):
+        predictor.predict(volume)
+    predictor.network.voxels = 10**9
+    assert np.array_equal(predictor.predict(volume).classes, usual.classes)
+
+
+def test_another_error_of_the_network_is_not_taken_for_a_lack_of_memory(make_model):
+    predictor = Predictor.load(make_model(), device="cpu")
+
+    def broken(image):
+        raise RuntimeError("shapes do not match")
+
+    broken.to = lambda device: broken
+    predictor.network = broken
+    with pytest.raises(RuntimeError, match="shapes"):
+        predictor.predict(_volume())
+
+
+def test_a_gpu_gives_way_to_the_cpu_last():
+    ways = efforts(torch.device("cuda"), (64, 64, 32), (8, 8, 4))
+    assert ways[0].whole
+    devices = [way.device.type for way in ways]
+    assert devices == sorted(devices, reverse=True)  # cuda first
+    sizes = [np.prod(way.window) for way in ways if way.device.type == "cuda"]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all((np.array(way.window) % (8, 8, 4) == 0).all() for way in ways)
+
+
+@pytest.mark.parametrize("classes", [3, 14])
+def test_a_ct_of_600_slices_is_planned_into_its_memory(make_model, classes):
+    predictor = Predictor.load(make_model(patch=(96, 96, 96), spacing=(1.5, 1.5, 1.5)))
+    config = replace(predictor.config, classes=tuple(range(classes)))
+    planned, stored = (240, 240, 300), (512, 512, 600)
+    plan = memory_plan.plan_memory(config, planned, stored, budget_gb=6.0)
+    assert plan.peak_gb <= 6.0
+    whole = memory_plan.plan_memory(config, planned, stored, budget_gb=500.0)
+    assert len(whole.slabs) == 1
+    assert len(plan.slabs) > 1
+    tight = memory_plan.plan_memory(config, planned, stored, budget_gb=0.1)
+    assert "does not fit" in tight.in_words()
 
 
 def test_a_class_without_an_output_is_never_predicted(make_model):

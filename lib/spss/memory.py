@@ -1,13 +1,17 @@
-"""How much memory a training may plan with."""
+"""How much memory a training or an answer may plan with."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 SHARE = 0.5
 """Of what is free; images, the operating system and other programs need the rest."""
+
+_CPU_ALLOCATOR = "can't allocate memory"  # what torch's RuntimeError says on a CPU
 
 _CGROUP_LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -18,9 +22,15 @@ _CGROUP_LIMITS = (
 )
 
 
-def free_memory_gb(device: torch.device) -> float:
-    """Memory that can be used on ``device`` now, in GB; a container's own limit counts."""
-    if device.type == "cuda":
+def free_memory_gb(device: torch.device | None = None) -> float:
+    """Memory that can be used now, in GB; a container's own limit counts.
+
+    Args:
+        device: a GPU's own memory; None or a CPU is the main memory.
+    """
+    if device is not None and device.type == "cuda":
+        import torch
+
         return torch.cuda.mem_get_info(device)[0] / 1e9
     free = [_available_bytes()]
     for limit, used in _CGROUP_LIMITS:
@@ -28,6 +38,15 @@ def free_memory_gb(device: torch.device) -> float:
         if total is not None and taken is not None:
             free.append(total - taken)
     return max(min(free), 0) / 1e9
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for torch's errors on a GPU and a CPU, and for numpy's."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
 
 
 def _available_bytes() -> int:
