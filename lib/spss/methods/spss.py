@@ -15,9 +15,12 @@ from spss.methods.losses import segmentation_loss
 from spss.methods.method import Method, StepContext, StepLosses
 from spss.methods.schedule import late_ramp
 from spss.mixing import block_mask, cut_mix
-from spss.refinement import distance_weights
+from spss.refinement import beyond_reach, distance_weights
 from spss.refinement.fusion import certainty
 from spss.selfpaced import entropy, select_class_blind, select_class_wise
+
+FOREGROUND = 0.3
+"""Propagated probability of any structure from which a voxel counts as reached by it."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,21 @@ class SpssConfig:
         default=0.8, metadata={"help": "trust one slice from a plane, at the start; PLN: 0.8"}
     )
     decay_end: float = field(
-        default=0.5, metadata={"help": "the same at the end: dense to sparse, as DeSCO (CVPR 2023)"}
+        default=0.4, metadata={"help": "the same at the end: dense to sparse, as DeSCO (CVPR 2023)"}
     )
-    truth_weight: float = field(default=4.0, metadata={"help": "weight of an annotated voxel"})
+    far_trust: float = field(
+        default=0.5,
+        metadata={"help": "least trust in background beyond the structure's reach; 0 = none"},
+    )
+    reach: float = field(
+        default=1.0, metadata={"help": "reach of a structure beyond itself, in its own radii"}
+    )
+    truth_weight: float = field(default=8.0, metadata={"help": "weight of an annotated voxel"})
     dice_weight: float = field(
         default=1.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
     )
     consistency_weight: float = field(
-        default=0.5, metadata={"help": "largest weight of the teacher on voxels it may teach"}
+        default=1.0, metadata={"help": "largest weight of the teacher on voxels it may teach"}
     )
     ramp_start: float = field(
         default=0.3, metadata={"help": "share of the training before the teacher teaches"}
@@ -83,10 +93,11 @@ class Spss(Method):
 
     Every voxel v of every volume, labelled or not, has a trust w in what was propagated to it:
 
-        w = truth_weight where annotated, else reliability^p · a(t)^d,
+        w = truth_weight where annotated, else reliability^p · max(a(t)^d, far),
         a(t): decay_start → decay_end
 
-    (d slices from the nearest annotated plane, 0 in volumes without a label). The student learns
+    (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
+    w = 0 in volumes without a label). The student learns
 
         L = CE_w + Dice_w of the propagated soft label
             + c(t) · (CE_u + Dice_u) of the teacher's soft prediction,
@@ -216,12 +227,26 @@ class Spss(Method):
 
 
 def propagation_trust(batch: Batch, fraction: float, config: SpssConfig) -> Tensor:
-    """Trust w = reliability^p · a(t)^d, truth_weight where annotated; ``(B, X, Y, Z)`` float32.
+    """Trust w = reliability^p · max(a(t)^d, far), truth_weight where annotated.
 
     a(t) moves linearly from ``decay_start`` to ``decay_end``: far slices give a young network the
-    rough shape and are forgotten before their errors are memorised.
+    rough shape and are forgotten before their errors are memorised. What they say about where the
+    structure is *not* stays: far = ``far_trust`` on background beyond the structure's reach, else
+    0. Annotated planes lie inside the organ, so nothing else teaches that it ends.
+
+    Args:
+        batch: with propagated labels.
+        fraction: share of the training done.
+        config: see `SpssConfig`.
+
+    Returns:
+        ``(B, X, Y, Z)`` float32.
     """
     base = config.decay_start + (config.decay_end - config.decay_start) * fraction
-    trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0)
-    trust = trust * distance_weights(batch.distance, base=base)
+    decayed = distance_weights(batch.distance, base=base)
+    if config.far_trust > 0:
+        propagated = (1 - batch.pseudo_label[:, 0] > FOREGROUND) & (batch.reliability > 0)
+        beyond = beyond_reach(propagated, batch.spacing_mm, radii=config.reach)
+        decayed = torch.maximum(decayed, config.far_trust * beyond)
+    trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0) * decayed
     return trust.masked_fill(batch.annotated, config.truth_weight)
