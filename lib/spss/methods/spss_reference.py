@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import torch
@@ -15,7 +15,14 @@ from spss.contrast.dense import dense_bidirectional_contrast
 from spss.methods.batch import Batch
 from spss.methods.losses import one_hot, soft_cross_entropy, soft_dice_loss
 from spss.methods.method import Method, StepContext, StepLosses
-from spss.methods.refined import RefinedConfig, nominal_iteration, refined_supervision
+from spss.methods.refined import (
+    RefinedConfig,
+    nominal_iteration,
+    refined_label,
+    refined_supervision,
+)
+from spss.methods.registration_feedback import RegistrationFeedback
+from spss.methods.released_views import Views, limited_noise, other_crop, resized
 from spss.mixing import box_mask
 from spss.selfpaced import Pace, select_class_blind, select_class_wise, teacher_opinion
 
@@ -54,16 +61,12 @@ class SpssReferenceConfig(RefinedConfig):
     dense_contrast: bool = field(
         default=False, metadata={"help": "SC in its published N x N form, to measure its cost"}
     )
-
-
-class _Views(NamedTuple):
-    """Two noisy copies of the batch and their mixture, with the mask that mixed them."""
-
-    first: Tensor
-    second: Tensor
-    mixed: Tensor
-    pasted: Tensor
-    shift: int
+    contrast_pooling: int = field(
+        default=1, metadata={"help": "SC on means of so many voxels per axis; released: 1/8 grid"}
+    )
+    registration_steps: int = field(
+        default=0, metadata={"help": "Adam steps of registration, half before, half after; SPSS 20"}
+    )
 
 
 class SpssReference(Method):
@@ -71,7 +74,8 @@ class SpssReference(Method):
 
     L = L_sup + L_u + L_sc: refined labels (`refined_supervision`), consistency of the mixed view
     with the mixed teacher prediction on the voxels SU selects, and the bidirectional contrastive
-    loss. Schedules count nominal iterations (`NOMINAL_ITERATIONS`) and epochs of eight. Scarce
+    loss; with ``registration_steps`` a registration network learns on (`RegistrationFeedback`).
+    Schedules count nominal iterations (`NOMINAL_ITERATIONS`) and epochs of eight. Scarce
     negatives (A7) and the absent annotated slice (A8) have no switch: the loss and the loader here
     cannot do either. A4's fixed pairing is left out; a quarter of the volumes is chosen by name.
     """
@@ -88,6 +92,8 @@ class SpssReference(Method):
         self.pace = Pace()
         self.previous_loss = 1.0
         """L_prev, the last consistency loss; starts where the student is too young for any age."""
+        self.feedback = RegistrationFeedback(device) if self.config.registration_steps > 0 else None
+        self._refined: tuple[Batch, Tensor] | None = None
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
         """Half of a batch is unlabelled, as published (2 + 2)."""
@@ -100,6 +106,9 @@ class SpssReference(Method):
             batch = batch.select(_used_as_released(batch))
         t = nominal_iteration(context.fraction)
         weight = self.pace.weight(t)
+        if self.feedback is not None:
+            steps = self.config.registration_steps // 2
+            self.feedback.learn_images(batch, steps=steps, generator=context.generator)
         supervised = self._supervised(batch, context)
         views = self._views(batch, context)
         consistency, selected, embedding = self._consistency(batch, views, context, t)
@@ -116,31 +125,51 @@ class SpssReference(Method):
         self.previous_loss = float(consistency.detach())
         return {"loss": loss, **numbers}
 
+    def after_step(self, batch: Batch, context: StepContext) -> dict[str, float]:
+        """The registration learns from the labels this step refined."""
+        if self.feedback is None or self._refined is None:
+            return {}
+        steps = self.config.registration_steps - self.config.registration_steps // 2
+        seen, refined = self._refined
+        self._refined = None
+        loss = self.feedback.learn_labels(seen, refined, steps=steps, generator=context.generator)
+        return {"registration": loss}
+
     def state_dict(self) -> dict[str, Any]:
-        """The last consistency loss, which sets the next selection rate."""
-        return {"previous_loss": self.previous_loss}
+        """The last consistency loss, which sets the next selection rate; the registration."""
+        state: dict[str, Any] = {"previous_loss": self.previous_loss}
+        if self.feedback is not None:
+            state["registration"] = self.feedback.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
         self.previous_loss = float(state["previous_loss"])
+        if self.feedback is not None:
+            self.feedback.load_state_dict(state["registration"])
 
     def _supervised(self, batch: Batch, context: StepContext) -> Tensor:
         config = self.config
-        noise = _limited_noise(batch.image, config.noise, context)
+        noise = limited_noise(batch.image, config.noise, context)
+        logits = context.predict(batch.image)
+        teacher = context.teach(batch.image + noise)
+        if self.feedback is not None:
+            t = nominal_iteration(context.fraction)
+            self._refined = (batch, refined_label(batch, teacher, t, config))
         return refined_supervision(
-            context.predict(batch.image),
+            logits,
             batch,
-            context.teach(batch.image + noise),
+            teacher,
             context.fraction,
             config,
             integer_weights=config.a1_integer_weights,
             double_softmax=config.a2_double_softmax,
         )
 
-    def _views(self, batch: Batch, context: StepContext) -> _Views:
+    def _views(self, batch: Batch, context: StepContext) -> Views:
         """A1, A2 (noise with probability one half) and A1 with a box of A2 pasted."""
         first, second = (
-            batch.image + _limited_noise(batch.image, self.config.noise, context, share=0.5)
+            batch.image + limited_noise(batch.image, self.config.noise, context, share=0.5)
             for _ in range(2)
         )
         shift = 0 if self.config.a5_self_mix else 1
@@ -149,10 +178,10 @@ class SpssReference(Method):
             batch.image.shape[2:], full_axes=(2,), generator=torch.Generator().manual_seed(seed)
         ).to(batch.image.device)
         mixed = torch.where(pasted, second.roll(shift, 0), first)
-        return _Views(first, second, mixed, pasted, shift)
+        return Views(first, second, mixed, pasted, shift)
 
     def _consistency(
-        self, batch: Batch, views: _Views, context: StepContext, t: int
+        self, batch: Batch, views: Views, context: StepContext, t: int
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """CE and Dice of the mixed view against the mixed teacher, on the selected voxels."""
         config = self.config
@@ -176,7 +205,7 @@ class SpssReference(Method):
         self, view: Tensor, classes: Tensor, rate: float, valid: Tensor, context: StepContext
     ) -> Tensor:
         config = self.config
-        seen = _other_crop(view, context) if config.a3_misaligned_mask else view
+        seen = other_crop(view, context) if config.a3_misaligned_mask else view
         uncertainty = teacher_opinion(
             lambda image: context.teach(image).clamp_min(1e-12).log(),
             seen,
@@ -191,46 +220,28 @@ class SpssReference(Method):
             uncertainty, classes, rate, class_count=self.class_count, valid=valid
         )
 
-    def _contrast(self, views: _Views, pool: tuple[Tensor, Tensor], context: StepContext) -> Tensor:
+    def _contrast(self, views: Views, pool: tuple[Tensor, Tensor], context: StepContext) -> Tensor:
         """SC on the projection's grid; classes are the logits resized to it."""
         logits, first = context.embed(views.first)
         _, second = context.embed(views.second)
-        grid = first.shape[2:]
         probabilities, embedding = pool
+        first, second, embedding = (
+            F.avg_pool3d(each, self.config.contrast_pooling) for each in (first, second, embedding)
+        )
+        grid = first.shape[2:]
         dense = self.config.dense_contrast
         return (dense_bidirectional_contrast if dense else bidirectional_contrast)(
             first,
             second,
             embedding,
-            anchor_classes=_resized(logits.detach(), grid).argmax(1),
-            pool_probabilities=_resized(probabilities, grid),
+            anchor_classes=resized(logits.detach(), grid).argmax(1),
+            pool_probabilities=resized(probabilities, grid),
             negative_count=self.config.negatives,
             temperature=self.config.contrast_temperature,
         )
-
-
-def _resized(maps: Tensor, grid: torch.Size) -> Tensor:
-    return F.interpolate(maps, size=tuple(grid), mode="trilinear", align_corners=False)
 
 
 def _used_as_released(batch: Batch) -> Tensor:
     """``(B,)`` bool: labelled volumes, and a quarter of the others (16 of 64 in the release)."""
     quarter = torch.tensor([crc32(name.encode()) % 4 == 0 for name in batch.names])
     return quarter | batch.labelled.cpu()
-
-
-def _limited_noise(
-    image: Tensor, deviation: float, context: StepContext, *, share: float = 1.0
-) -> Tensor:
-    """Gaussian noise clipped at two deviations, on a random share of the patches."""
-    noise = (deviation * context.noise_like(image)).clamp(-2 * deviation, 2 * deviation)
-    draw = torch.rand(len(image), generator=context.generator, device=image.device)
-    return noise * (draw < share).to(noise).reshape(-1, 1, 1, 1, 1)
-
-
-def _other_crop(view: Tensor, context: StepContext) -> Tensor:
-    """The same volumes, mirrored and shifted at random: other voxels at the same indices."""
-    draw = torch.rand(6, generator=context.generator, device=view.device).tolist()
-    flipped = view.flip([axis + 2 for axis in range(3) if draw[axis] < 0.5])
-    shifts = [int(draw[3 + axis] * size) - size // 2 for axis, size in enumerate(view.shape[2:])]
-    return flipped.roll(shifts, (2, 3, 4))

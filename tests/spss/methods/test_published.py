@@ -144,6 +144,25 @@ def test_unlabelled_volumes_alone_are_no_error() -> None:
         assert torch.isfinite(loss)
 
 
+def test_the_registration_learns_half_before_and_half_after_a_step() -> None:
+    method, context = reference(**FIXED, registration_steps=4), context_for(reference(), 0.9)
+    assert method.feedback is not None
+    steps = lambda: {int(s["step"]) for s in method.feedback.optimiser.state.values()}  # noqa: E731
+    batch = four_volumes()
+    method.training_step(batch, context)
+    assert steps() == {2}
+    assert method.after_step(batch, context)["registration"] > 0
+    assert steps() == {4}
+    assert reference(**FIXED).after_step(batch, context) == {}
+
+
+def test_a_pooled_contrast_has_fewer_voxels_and_another_value() -> None:
+    assert step_loss(reference(**FIXED, contrast_pooling=2)) != step_loss(reference(**FIXED))
+
+
 def test_dense_contrast_costs_more_and_learns_the_same() -> None:
-    ours, dense = reference(**FIXED), reference(**FIXED, dense_contrast=True)
+    # five negatives: of more there are too few here, and the dense form then takes wrong ones
+    ours, dense = (
+        reference(**FIXED, dense_contrast=switch, negatives=5) for switch in (False, True)
+    )
     assert step_loss(ours) == pytest.approx(step_loss(dense), rel=1e-4)
