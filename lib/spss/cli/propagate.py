@@ -45,10 +45,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--range", type=int, metavar="N", help="only N slices to each side (default: all)"
     )
-    parser.add_argument(
-        "--weights", type=Path, metavar="FILE", help="registration network for --propagator learned"
-    )
+    _add_registration(parser)
     parser.add_argument("--threads", type=int, help="cores (default: OMP_NUM_THREADS, then all)")
+
+
+def _add_registration(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a registration network of one's own."""
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="carry with this registration network"
+    )
+    parser.add_argument(
+        "--train-on",
+        type=Path,
+        metavar="FOLDER",
+        help="train the network of --weights on the folder's images, unless it is there already",
+    )
+    parser.add_argument(
+        "--train-steps", type=int, default=400, metavar="N", help="of --train-on (default: 400)"
+    )
+    parser.add_argument(
+        "--diffeomorphic", action="store_true", help="--train-on a network that cannot fold"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     volume = read_image(args.image)
     maps = [read_label(path, like=volume) for path in args.labels]
     sparse, planes = _sparse_label(args, maps)
+    weights = _weights(args)
     class_count = max(2, *(int(each.max()) + 1 for each in maps))
     network = None
     if args.model is not None:
@@ -68,10 +86,10 @@ def run(args: argparse.Namespace) -> int:
         sparse,
         spacing_mm=volume.spacing_mm,
         class_count=class_count,
-        propagator=args.propagator,
+        propagator="learned" if weights and args.propagator == "auto" else args.propagator,
         range_slices=args.range,
         network_probabilities=network,
-        weights=args.weights,
+        weights=weights,
         threads=args.threads,
     )
     write_label(args.output, result.classes, like=volume)
@@ -121,6 +139,37 @@ def _planes(args: argparse.Namespace, label: ClassMap) -> tuple[Plane, ...]:
         msg = f"No annotated plane was found along axis {args.axis}: name them with --plane K."
         raise InputError(msg)
     return found
+
+
+def _weights(args: argparse.Namespace) -> Path | None:
+    """The registration network asked for, trained first if need be.
+
+    Raises:
+        InputError: nowhere to keep it, or no image to train it on.
+    """
+    if args.train_on is None or (args.weights is not None and args.weights.exists()):
+        return args.weights
+    from spss.errors import InputError
+    from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
+    from spss.propagation.registration_training import VolumeFiles, train_registration
+    from spss.volumes.files import list_images
+
+    paths = list_images(args.train_on)
+    if args.weights is None:
+        msg = "--train-on needs --weights FILE: where is the trained network to be kept?"
+        raise InputError(msg)
+    if not paths:
+        msg = f"There is no image in {args.train_on}: --train-on takes a folder of images."
+        raise InputError(msg)
+    network = train_registration(
+        VolumeFiles(paths),
+        network=RegistrationNetwork(RegistrationConfig(diffeomorphic=args.diffeomorphic)),
+        axes=(0, 1, 2) if args.axis is None else (args.axis,),
+        steps=args.train_steps,
+    )
+    network.save(args.weights)
+    print(f"{args.weights}: registration network, trained on {len(paths)} images.")
+    return Path(args.weights)
 
 
 def _predicted(folder: Path, volume: Volume, class_count: int) -> tuple[Probabilities, int]:

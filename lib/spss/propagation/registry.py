@@ -42,7 +42,8 @@ def _demons(resources: Resources) -> Propagator:
 
 
 def _learned(resources: Resources) -> Propagator:
-    from spss.propagation.learned import LearnedPropagator, RegistrationNetwork
+    from spss.propagation.learned import LearnedPropagator
+    from spss.propagation.registration_network import RegistrationNetwork
 
     if resources.weights is None:
         return LearnedPropagator()

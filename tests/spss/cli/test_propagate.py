@@ -134,3 +134,33 @@ def always_one(tmp_path):
         last.bias.copy_(torch.tensor([-4.0, 4.0]))
     save_model(tmp_path / "model", ModelConfig(("background", "one"), (0, 1), plan, {}), network)
     return tmp_path / "model"
+
+
+def test_a_registration_network_is_trained_once_and_used_again(files, tmp_path, capsys):
+    paths, _ = files
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.nii.gz").write_bytes(paths["image"].read_bytes())
+    weights = tmp_path / "registration.pt"
+    arguments = ["--weights", str(weights), "--train-on", str(folder), "--axis", "2"]
+
+    assert _run(paths, *arguments, "--train-steps", "2", "--diffeomorphic") == 0
+    assert "trained on 2 images" in capsys.readouterr().out
+    written = weights.read_bytes()
+    first = read_label(paths["out"])
+
+    assert _run(paths, *arguments) == 0
+    assert weights.read_bytes() == written
+    assert "trained on" not in capsys.readouterr().out
+    np.testing.assert_array_equal(read_label(paths["out"]), first)
+
+
+def test_training_needs_images_and_a_place(files, tmp_path, capsys):
+    paths, _ = files
+    assert _run(paths, "--train-on", str(tmp_path)) == 2
+    assert "--train-on needs --weights" in capsys.readouterr().err
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert _run(paths, "--train-on", str(empty), "--weights", str(tmp_path / "r.pt")) == 2
+    assert "There is no image" in capsys.readouterr().err
