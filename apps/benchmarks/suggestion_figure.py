@@ -1,0 +1,47 @@
+"""Learning curves with intervals over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from spss.volumes import replace_atomically
+from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
+
+STYLE = {"oracle": "--", "random_scores": ":"}
+"""Lines of the sanity runs; strategies are drawn through."""
+
+
+def draw_curves(sets: Mapping[str, Curves], path: Path) -> None:
+    """One panel a data set: mean test Dice over planes drawn, one line a strategy."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.0 + 5.0 * len(sets), 4.0), layout="constrained")
+    for place, (name, curves) in enumerate(sets.items()):
+        axes = figure.add_subplot(1, len(sets), place + 1)
+        for strategy, cells in curves.items():
+            planes, mean, half = points(list(cells.values()))
+            line = axes.plot(planes, mean, STYLE.get(strategy, "-"), marker="o", label=strategy)
+            axes.fill_between(
+                planes, mean - half, mean + half, alpha=0.12, color=line[0].get_color()
+            )
+        axes.set_title(name)
+        axes.set_xlabel("planes drawn")
+        axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_atomically(path) as unfinished:
+        figure.savefig(unfinished, dpi=130)
+
+
+def points(cells: list[Document]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Planes, mean Dice and half-width (0 for one seed), of the rounds that all cells have."""
+    length = min(len(cell["rounds"]) for cell in cells)
+    planes = np.asarray([step["planes"] for step in cells[0]["rounds"][:length]])
+    columns = [[cell["rounds"][place]["dice"] for cell in cells] for place in range(length)]
+    values = [interval(column) for column in columns]
+    mean = np.asarray([value for value, _ in values])
+    return planes, mean, np.nan_to_num([half for _, half in values])

@@ -1,0 +1,56 @@
+"""The suggestion benchmark's section of the page, from whatever files there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spss_apps.benchmarks.suggestion_error import sight_table
+from spss_apps.benchmarks.suggestion_figure import draw_curves
+from spss_apps.benchmarks.suggestion_latency import Latency, latency_table
+from spss_apps.benchmarks.suggestion_table import by_set, curve_table, win_matrix
+from spss_apps.benchmarks.training_page import write_section
+
+FIGURE = "suggestion.png"
+NOTES = Path(__file__).with_name("suggestion_notes.md")
+"""Findings in words, put at the section's end."""
+
+
+def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
+    """Puts tables, figure and notes between the markers ``suggestion``."""
+    parts = ["## Suggestion", f"```\n{command}\n```"]
+    documents = _read(folder, "*.json")
+    if documents:
+        sets = by_set(documents)
+        draw_curves(sets, page.parent / "img" / FIGURE)
+        for name, curves in sets.items():
+            parts += [f"### {name}", curve_table(curves), win_matrix(curves)]
+        parts.append(f"![Learning curves by strategy](img/{FIGURE})")
+    sight = sight_table(sorted((folder / "rounds").glob("*/notes.json")), axis)
+    if sight:
+        parts += ["### Does the score see error?", sight]
+    calibration = _read(folder / "calibration", "*.json")
+    if calibration:
+        parts += ["### Does the short training tell budgets apart?", _calibration(calibration)]
+    latency = [Latency(**each) for each in _read(folder / "latency", "*.json")]
+    if latency:
+        parts += ["### How long the server takes to ask", latency_table(latency)]
+    if NOTES.is_file():
+        parts.append(NOTES.read_text(encoding="utf-8").strip())
+    write_section(page, "\n\n".join(parts), name="suggestion")
+
+
+def _calibration(documents: list[dict[str, Any]]) -> str:
+    lines = ["| set | seed | budget | mean test Dice |", "|---|---|---|---|"]
+    lines += [
+        f"| {Path(document['cell']['data']).name} | {document['cell']['seed']} "
+        f"| {budget} | {dice:.3f} |"
+        for document in documents
+        for budget, dice in document["dice"].items()
+    ]
+    return "\n".join(lines)
+
+
+def _read(folder: Path, pattern: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(pattern))]

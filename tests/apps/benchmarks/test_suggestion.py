@@ -1,0 +1,153 @@
+"""The suggestion benchmark: small sets, tables from known curves, resuming, latency."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from spss.datasets import make_phantoms
+from spss.errors import InputError
+from spss.volumes import read_image, read_label
+from spss_apps.benchmarks import suggestion, suggestion_cell
+from spss_apps.benchmarks.suggestion_cell import Cell, run_cell
+from spss_apps.benchmarks.suggestion_data import coarse_image, coarse_label, halving, small_dataset
+from spss_apps.benchmarks.suggestion_error import sight_of
+from spss_apps.benchmarks.suggestion_model import Rounds, plane_errors
+from spss_apps.benchmarks.suggestion_table import area, by_set, curve_table, win_matrix
+
+
+def arguments(*words):
+    parser = argparse.ArgumentParser()
+    suggestion.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def document(strategy, seed, *dice):
+    step = {"p5": 0.1, "volumes": 5, "foreground_voxels": 9, "contour_mm": 2.0, "empty_planes": 1}
+    rounds = [{**step, "planes": 5 * (i + 1), "dice": value} for i, value in enumerate(dice)]
+    return {"cell": {"data": "d/Set", "strategy": strategy, "seed": seed}, "rounds": rounds}
+
+
+def test_the_area_is_the_mean_height_of_the_curve():
+    assert area(document("a", 0, 0.5, 0.7, 0.8)) == pytest.approx((0.6 + 0.75) / 2)
+    assert area(document("a", 0, 0.5)) == 0.5
+
+
+def test_tables_pair_seeds_and_count_wins():
+    documents = [document("self_paced", seed, 0.5, 0.7 + seed / 100) for seed in range(3)]
+    documents += [document("foreground_random", seed, 0.5, 0.6 + seed / 100) for seed in range(3)]
+    curves = by_set(documents)["Set"]
+    assert "+0.050 ± 0.000" in curve_table(curves)
+    rows = [line.split(" | ")[0] for line in curve_table(curves).splitlines()[2:]]
+    assert rows == ["| self_paced", "| foreground_random"]
+    assert "3 of 3" in win_matrix(curves)
+    assert "0 of 3" in win_matrix(curves)
+
+
+def test_every_strategy_and_both_sanity_runs_get_a_cell_a_seed():
+    cells = suggestion.planned_cells(arguments("--seeds", "0", "1"))
+    assert len({cell.name for cell in cells}) == 16
+    assert {"oracle", "random_scores", "self_paced"} <= {cell.strategy for cell in cells}
+
+
+def test_unknown_strategies_and_absent_sets_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no data set"):
+        suggestion.run(arguments("--data", str(tmp_path / "nowhere")))
+    with pytest.raises(InputError, match="'best'"):
+        suggestion.run(arguments("--data", str(tmp_path), "--strategies", "best"))
+
+
+def test_halving_keeps_thick_slices_and_the_commonest_class():
+    assert halving((1.0, 1.0, 1.0)) == (2, 2, 2)
+    assert halving((1.5, 1.5, 9.0)) == (2, 2, 1)
+    label = np.zeros((4, 4, 3), np.uint8)
+    label[:2, :2] = 2
+    label[2:, 2:, 0] = 1
+    coarse = coarse_label(label, (2, 2, 1), 3)
+    assert coarse.tolist() == [[[2, 2, 2], [0, 0, 0]], [[0, 0, 0], [1, 0, 0]]]
+    assert coarse_image(np.full((5, 4, 3), 7, np.float32), (2, 2, 1)).shape == (2, 2, 3)
+
+
+def test_small_volumes_lie_where_the_large_ones_do(tmp_path):
+    large = make_phantoms(tmp_path / "set", 3, shape=(16, 20, 16))
+    small = small_dataset(tmp_path / "set", tmp_path)
+    first, second = (read_image(each.cases[0].image) for each in (large, small))
+    assert second.shape == (8, 10, 8)
+    centres = [
+        volume.affine @ [*(np.asarray(volume.shape) - 1) / 2, 1] for volume in (first, second)
+    ]
+    np.testing.assert_allclose(centres[0], centres[1])
+    assert (read_label(small.cases[0].label) > 0).any()
+    assert small_dataset(tmp_path / "set", tmp_path).cases == small.cases
+
+
+def test_plane_errors_are_none_where_there_is_nothing():
+    truth = np.zeros((3, 4, 4), np.uint8)
+    truth[1, :2] = 1
+    predicted = np.zeros_like(truth)
+    predicted[1, :1] = 1
+    assert plane_errors(predicted, truth, 2)[0] == [None, pytest.approx(1 - 2 / 3, abs=1e-4), None]
+
+
+def test_a_score_that_is_the_error_is_seen_perfectly():
+    error = np.random.default_rng(0).random(200)
+    assert sight_of(error, error).correlation == pytest.approx(1)
+    assert sight_of(error, error).found == 1
+    assert sight_of(-error, error).found == 0
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Dice that grows with planes, notes of an oracle: the loop without a network."""
+    from spss.datasets import split
+    from spss.suggestion import ScoreNote, score_planes
+
+    def dice(self, annotations, recipe):
+        count = sum(map(len, annotations.values()))
+        return dict.fromkeys(split(self.dataset)["test"], 1 - 1 / count)
+
+    def notes(self, annotations, recipe):
+        found = {}
+        for name in split(self.dataset)["train"]:
+            truth = read_label(self.dataset.case(name).label)
+            scores = score_planes(
+                truth, np.full(truth.shape, 0.2, np.float32), spacing_mm=(1, 1, 1), class_count=3
+            )
+            note = ScoreNote("m", self.dataset.class_names, scores, np.ones(3, np.float32))
+            errors = [[0.5] * size for size in truth.shape]
+            found[name] = {"note": note.to_json(), "organ": None, "error": errors}
+        return found
+
+    monkeypatch.setattr(Rounds, "test_dice", dice)
+    monkeypatch.setattr(Rounds, "notes", notes)
+
+
+@pytest.mark.parametrize("strategy", suggestion.DEFAULT_STRATEGIES)
+def test_a_cell_draws_as_many_planes_as_asked_and_is_not_repeated(
+    tmp_path, monkeypatch, no_training, strategy
+):
+    make_phantoms(tmp_path / "set", 12, shape=(16, 20, 16))
+    cell = Cell(str(tmp_path / "set"), strategy, seed=0, planes=6, per_round=2)
+    found = run_cell(cell, tmp_path / "out")
+    assert [step["planes"] for step in found["rounds"]] == [2, 4, 6]
+    assert found["rounds"][-1]["dice"] == pytest.approx(1 - 1 / 6)
+    assert found["rounds"][-1]["contour_mm"] > found["rounds"][0]["contour_mm"]
+    monkeypatch.setattr(suggestion_cell, "small_dataset", None)  # nothing is opened again
+    assert run_cell(cell, tmp_path / "out") == found
+
+
+def test_the_page_is_written_from_the_files_there_are(tmp_path, no_training):
+    make_phantoms(tmp_path / "set", 12, shape=(16, 20, 16))
+    page = tmp_path / "docs" / "benchmarks.md"
+    words = ["--data", tmp_path / "set", "--seeds", "0", "--planes", "4", "--per-round", "2"]
+    words += ["--strategies", "strided", "random", "--jobs", "1"]
+    words += ["--folder", tmp_path / "out", "--page", page]
+    assert suggestion.run(arguments(*map(str, words))) == 0
+    text = page.read_text()
+    assert "<!-- suggestion:start -->" in text
+    assert "| strided | 1 |" in text
+    assert (page.parent / "img" / "suggestion.png").stat().st_size > 1000
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
+    assert len(names) == 2
+    assert json.loads((tmp_path / "out" / names[0]).read_text())["test_cases"] == 2
