@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -216,3 +218,17 @@ def test_bad_options_are_named(case, options, message):
     image, label = case
     with pytest.raises(InputError, match=message):
         _run(image, label, Plane(0, 11), **options)
+
+
+def test_judging_needs_little_memory_beside_what_was_carried():
+    label = np.zeros((320, 32, 32), np.uint8)
+    label[100:220, 4:28, 4:28] = 1
+    image = _picture(label)
+    tracemalloc.start()
+    try:
+        _run(image, label, Plane(0, 160), class_count=2, propagator="copy", end_rule="simple")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # two classes carried and two fused, warped and scaled image, weight, reliability: eight maps
+    assert peak < 9 * image.nbytes
