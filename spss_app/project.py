@@ -10,7 +10,8 @@ from typing import Any
 
 from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
-from spss.propagation import propagate
+from spss.memory import SHARE, free_memory_gb
+from spss.propagation.bounded import propagate_within
 from spss.studies import AuditLog
 from spss.suggestion import ImageState, summarise_organ
 from spss.types import ClassMap
@@ -83,7 +84,7 @@ class Project:
         self.contents = Notes(own / "contents")
         self.known = KnownScores(self.scores, self.organs, self.contents)
         self.models = ModelFolder(own / "models")
-        self.predicting = Predicting(self.models, self.options.device)
+        self.predicting = Predicting(self.models, self.options.device, self.options.memory_gb)
         self._newest_drafts: dict[str, Draft] = {}
 
     def grid(self, image_id: str) -> Grid:
@@ -126,19 +127,22 @@ class Project:
         volume = self.volume(image_id)
         names = self.classes.names
         network = model and self.predicting.probabilities(model, volume, names)
-        pseudo = propagate(
+        found = propagate_within(
             volume.data,
             sparse,
             spacing_mm=volume.spacing_mm,
             class_count=len(names),
+            memory_gb=self.options.memory_gb or SHARE * free_memory_gb(),
             propagator=chosen,
             range_slices=range_slices,
             network_probabilities=network,
         )
         count = len(standing.planes)
         source = f"propagated from {count} plane{'' if count == 1 else 's'}"
-        source += "" if network is None else ", joined with the network"
-        draft = Draft(pseudo.classes, source, state)
+        is_joined = network is not None and found.factors == (1, 1, 1)
+        source += ", joined with the network" if is_joined else ""
+        source += f", {found.remark}" if found.remark else ""
+        draft = Draft(found.classes, source, state)
         self._newest_drafts = {image_id: draft}  # one: a large CT's map has 150 MB
         return draft
 
