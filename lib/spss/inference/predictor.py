@@ -101,10 +101,11 @@ class Predictor:
         self._effort = 0
         for slab in plan.slabs:
             self._fill(result, image, slab)
-        return Prediction(
-            *(None if m is None else from_canonical(m, volume.affine) for m in result.maps),  # type: ignore[arg-type]
-            remarks=(plan.in_words(), *self._remarks()),
+        classes, all_probabilities, entropy = (
+            None if each is None else from_canonical(each, volume.affine) for each in result.maps
         )
+        remarks = (plan.in_words(), *self._remarks())
+        return Prediction(classes, all_probabilities, entropy, remarks)  # type: ignore[arg-type]
 
     def memory_plan(
         self,

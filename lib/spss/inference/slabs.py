@@ -104,7 +104,7 @@ def _cut(
         for axis in range(3)
     ]
     return [
-        Slab(*(tuple(of_axis) for of_axis in zip(*ranges, strict=True)))  # type: ignore[arg-type]
+        Slab(*(tuple(of_axis) for of_axis in zip(*ranges, strict=True)))
         for ranges in itertools.product(*per_axis)
     ]
 
