@@ -57,6 +57,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_STRATEGY = "self_paced"
 _UPLOAD_NAME = re.compile(r"tmp[a-z0-9_]{8}(\.[^/\\]*)?")
 _SCORING_PAUSE_SECONDS = 600.0
+_SCORING_LOOK_SECONDS = 30.0
+"""Looking through all images for unscored ones takes as long as choosing the next sample."""
 
 
 class SpssApp(TaskRequests, MONAILabelApp):
@@ -70,6 +72,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         self.submitter: Submitter
         self._understood: dict[str, Understood] = {}
         self._scoring_asked_at = -_SCORING_PAUSE_SECONDS
+        self._scoring_looked_at = -_SCORING_LOOK_SECONDS
         super().__init__(
             app_dir=app_dir,
             studies=studies,
@@ -229,7 +232,11 @@ class SpssApp(TaskRequests, MONAILabelApp):
         recently = time.monotonic() - self._scoring_asked_at < _SCORING_PAUSE_SECONDS
         if not self._server_mode or model is None or scoring is None or recently:
             return
-        if processes("scoring") or processes("train") or not scoring.unscored(model):
+        looked = time.monotonic() - self._scoring_looked_at < _SCORING_LOOK_SECONDS
+        if looked or processes("scoring") or processes("train"):
+            return
+        self._scoring_looked_at = time.monotonic()
+        if not scoring.unscored():
             return
         self._scoring_asked_at = time.monotonic()
         self.async_scoring("self_paced")

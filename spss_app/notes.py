@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ class Notes:
         path = self._path(image_id)
         try:
             state = path.stat()
-            signature = (state.st_mtime_ns, state.st_size, state.st_ino)
+            signature = _signature(state)
             cached = self._cache.get(image_id)
             if cached is not None and cached[0] == signature:
                 return cached[1]
@@ -37,6 +40,23 @@ class Notes:
         note = note if isinstance(note, dict) else {}
         self._cache[image_id] = (signature, note)
         return note
+
+    def read_many(self, image_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The notes of those images that have one; the folder is listed once for all of them."""
+        try:
+            with os.scandir(self._folder) as entries:
+                states = {entry.name: entry.stat() for entry in entries}
+        except OSError:
+            return {}
+        notes = {}
+        for image_id in image_ids:
+            state = states.get(_file_name(image_id))
+            if state is None:
+                continue
+            cached = self._cache.get(image_id)
+            known = cached is not None and cached[0] == _signature(state)
+            notes[image_id] = cached[1] if known and cached else self.read(image_id)
+        return notes
 
     def write(self, image_id: str, note: dict[str, Any]) -> None:
         """Replaces the note."""
@@ -48,4 +68,13 @@ class Notes:
         self._path(image_id).unlink(missing_ok=True)
 
     def _path(self, image_id: str) -> Path:
-        return self._folder / f"{folder_name(image_id)}.json"
+        return self._folder / _file_name(image_id)
+
+
+@lru_cache(maxsize=100_000)
+def _file_name(image_id: str) -> str:
+    return f"{folder_name(image_id)}.json"
+
+
+def _signature(state: os.stat_result) -> tuple[int, int, int]:
+    return (state.st_mtime_ns, state.st_size, state.st_ino)

@@ -19,6 +19,7 @@ from spss.volumes import Grid, Volume, read_label, write_label
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.names import ORIGINAL
 from spss_app.drafts import Drafts
+from spss_app.image_states import read_states
 from spss_app.label_names import label_names
 from spss_app.models import ModelFolder
 from spss_app.notes import Notes
@@ -208,33 +209,9 @@ class Project:
 
     def image_states(self) -> tuple[list[ImageState], dict[str, str]]:
         """What the strategies know of each image, and why some cannot be used."""
-        states, broken = [], {}
-        here = self.store.fetched_images()
-        remote = sorted(set(self.store.list_images()) - set(here))
-        model = self.models.published()
-        version = None if model is None else model.version
-        for image_id in [*here, *remote[:_FETCHED_AT_ONCE]]:
-            try:
-                states.append(self._image_state(image_id, version))
-            except (InputError, NotReadyError) as error:
-                broken[image_id] = str(error)
-        return states, broken
-
-    def _image_state(self, image_id: str, model: str | None) -> ImageState:
-        grid = self.grid(image_id)
-        standing = self.ledger.standing(image_id)
-        known = self.known.of(
-            image_id, shape=grid.shape, class_names=self.classes.names, model=model
-        )
-        return ImageState(
-            image_id=image_id,
-            shape=grid.shape,
-            spacing_mm=grid.spacing_mm,
-            affine=grid.affine,
-            planes=tuple(p for p in standing.planes if p.index < grid.shape[p.axis]),
-            dense=standing.dense,
-            **vars(known),
-        )
+        files = self.store.fetched_files()
+        remote = sorted(set(self.store.list_images()) - files.keys())
+        return read_states(self, files, remote[:_FETCHED_AT_ONCE])
 
     def _path(self, image_id: str) -> Path:
         self.store.object_of(image_id)

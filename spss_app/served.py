@@ -65,8 +65,7 @@ class Served:
     def _holders(self, image_ids: Iterable[str]) -> Iterator[tuple[str, dict[str, float]]]:
         """Image → clients with a lease, and when it ends."""
         now = time.time()
-        for image_id in image_ids:
-            asked = self._notes.read(image_id)
+        for image_id, asked in self._notes.read_many(image_ids).items():
             yield (
                 image_id,
                 {

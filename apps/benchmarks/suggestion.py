@@ -50,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latency", nargs="*", type=int, default=[], metavar="VOLUMES", help="such as 1000 10000"
     )
     parser.add_argument(
+        "--models",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="trained on the first --data: how well their plane scores see errors on test volumes",
+    )
+    parser.add_argument(
         "--folder", type=Path, default=Path("benchmark-results/suggestion"), help="JSON files"
     )
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"))
@@ -74,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         failed = _run_cells(planned_cells(args), args.folder, args.jobs)
         if args.calibrate:
             _calibrate(args)
+        _measure_sight(args.data[0], args.models, args.folder)
         _measure_latency(args.latency, args.folder)
     write_page(args.page, args.folder, axis=args.axis, command=command(args))
     for reason in failed:
@@ -107,6 +116,7 @@ def command(args: argparse.Namespace) -> str:
     parts += [f"--planes {args.planes} --per-round {args.per_round} --axis {args.axis}"]
     parts += [f"--iterations {args.iterations} --method {args.method}"]
     parts += ["--calibrate"] if args.calibrate else []
+    parts += ["--models", *map(str, args.models)] if args.models else []
     parts += ["--latency", *map(str, args.latency)] if args.latency else []
     return " ".join(parts)
 
@@ -155,6 +165,15 @@ def _calibrate(args: argparse.Namespace) -> None:
             continue
         dice = {budget: run_budget(cell, budget, args.folder) for budget in CALIBRATION}
         _write(path, {"cell": asdict(cell), "dice": dice})
+
+
+def _measure_sight(data: Path, models: Sequence[Path], folder: Path) -> None:
+    from spss_apps.benchmarks.suggestion_sight import SIGHT_VOLUMES, model_notes
+
+    for model in models:
+        path = folder / "sight" / f"{data.name}-{model.name}.json"
+        if not path.is_file():
+            _write(path, model_notes(data, model, volumes=SIGHT_VOLUMES))
 
 
 def _measure_latency(volumes: Sequence[int], folder: Path) -> None:

@@ -53,21 +53,23 @@ def measure_sight(notes: Mapping[str, Any], axis: int) -> dict[str, Sight]:
     return {name: sight_of(np.asarray(values), truth) for name, values in columns.items()}
 
 
-def sight_table(files: Sequence[Path], axis: int) -> str:
-    """Mean over the networks whose notes are given, one row a column of the scores."""
+def sight_table(files: Sequence[Path], axes: Sequence[int]) -> str:
+    """Mean over the networks whose notes are given, one row an axis and a column of the scores."""
     if not files:
         return ""
-    found = [measure_sight(json.loads(path.read_text(encoding="utf-8")), axis) for path in files]
     lines = [
-        "| what ranks the planes | Spearman with 1 - Dice | lowest network | worst tenth found "
-        "(chance 10 %) | networks |",
-        "|---|---|---|---|---|",
+        "| planes along axis | what ranks them | Spearman with 1 - Dice | lowest network "
+        "| worst tenth found (chance 10 %) | networks |",
+        "|---|---|---|---|---|---|",
     ]
-    for name in COLUMNS:
-        rows = [each[name] for each in found]
-        lines.append(
-            f"| {name} | {np.mean([row.correlation for row in rows]):.2f} "
-            f"| {min(row.correlation for row in rows):.2f} "
-            f"| {np.mean([row.found for row in rows]):.0%} | {len(rows)} |"
-        )
+    notes = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    for axis in axes:
+        found = [measure_sight(each, axis) for each in notes]
+        for name in COLUMNS:
+            rows = [each[name] for each in found]
+            lines.append(
+                f"| {axis} | {name} | {np.mean([row.correlation for row in rows]):.2f} "
+                f"| {min(row.correlation for row in rows):.2f} "
+                f"| {np.mean([row.found for row in rows]):.0%} | {len(rows)} |"
+            )
     return "\n".join(lines)

@@ -27,9 +27,14 @@ def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
         for name, curves in sets.items():
             parts += [f"### {name}", curve_table(curves), win_matrix(curves)]
         parts.append(f"![Learning curves by strategy](img/{FIGURE})")
-    sight = sight_table(sorted((folder / "rounds").glob("*/notes.json")), axis)
-    if sight:
-        parts += ["### Does the score see error?", sight]
+    rounds = sight_table(sorted((folder / "rounds").glob("*/notes.json")), (axis,))
+    models = sight_table(sorted((folder / "sight").glob("*.json")), (0, 1, 2))
+    if rounds or models:
+        parts += ["### Does the score see error?"]
+    if rounds:
+        parts += ["The rounds' networks, training volumes at half resolution:", rounds]
+    if models:
+        parts += ["Trained models, test volumes at full resolution:", models]
     calibration = _read(folder / "calibration", "*.json")
     if calibration:
         parts += ["### Does the short training tell budgets apart?", _calibration(calibration)]

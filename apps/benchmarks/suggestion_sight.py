@@ -10,6 +10,9 @@ from spss.suggestion.score_image import score_image
 from spss.volumes import read_image, read_label
 from spss_apps.benchmarks.suggestion_model import Document, plane_errors
 
+SIGHT_VOLUMES = 20
+"""Test volumes a model is asked about: some hundred planes along each axis."""
+
 
 def model_notes(data: Path, model: Path, *, volumes: int) -> dict[str, Document]:
     """Test volume → ``note`` and true ``error``, as `suggestion_error.measure_sight` reads them.

@@ -189,6 +189,13 @@ class GuardedDatastore(SafeIndex):
         """Ids of the images whose files are here; of a remote server's images, not all may be."""
         return [image_id for image_id in self.list_images() if image_id in self._datastore.objects]
 
+    def fetched_files(self) -> dict[str, Path]:
+        """The same with their files; the folders are looked at once for all of them."""
+        names = self.fetched_images()
+        folder = Path(self._datastore.image_path()).resolve()
+        objects = self._datastore.objects
+        return {name: folder / f"{name}{objects[name].image.ext}" for name in names}
+
     def status(self) -> dict[str, Any]:
         """Counts for the viewers' progress bars."""
         self.refresh_if_changed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,40 +46,50 @@ class KnownScores:
     _parsed: dict[tuple[str, str], tuple[Any, Any]] = field(default_factory=dict)
 
     def of(
-        self, image_id: str, *, shape: Shape, class_names: Sequence[str], model: str | None
-    ) -> Known:
-        """What is known of an image.
+        self, shapes: Mapping[str, Shape], *, class_names: Sequence[str], model: str | None
+    ) -> dict[str, Known]:
+        """What is known of each image.
 
         Args:
-            image_id: the image.
-            shape: of the image now.
+            shapes: image → its shape now.
             class_names: of the task now, background first.
             model: version of the published network; None before the first.
         """
-        note = self._read("scores", self.scores, image_id, ScoreNote.from_json)
-        organ = self._read("organs", self.organs, image_id, OrganSummary.from_json)
-        content = self._read("contents", self.contents, image_id, _content)
-        if organ is not None and any(
-            last >= size for (_, last), size in zip(organ.extent, shape, strict=True)
-        ):
-            organ = None
-        if content is not None and any(
-            last >= size for (_, last), size in zip(content, shape, strict=True)
-        ):
-            content = None
-        if note is None or note.why_unusable(class_names, shape):
-            return Known(organ=organ, content=content)
-        return Known(note.scores, note.model != model, note.features, organ, content)
+        scores = self._read("scores", self.scores, shapes, ScoreNote.from_json)
+        organs = self._read("organs", self.organs, shapes, OrganSummary.from_json)
+        contents = self._read("contents", self.contents, shapes, _content)
+        found = {}
+        for image_id, shape in shapes.items():
+            note = scores.get(image_id)
+            organ, content = organs.get(image_id), contents.get(image_id)
+            if organ is not None and not _inside(organ.extent, shape):
+                organ = None
+            if content is not None and not _inside(content, shape):
+                content = None
+            known = Known(organ=organ, content=content)
+            if note is not None and not note.why_unusable(class_names, shape):
+                stale = note.model != model
+                known = Known(note.scores, stale, note.features, organ, content)
+            found[image_id] = known
+        return found
 
-    def _read(self, kind: str, notes: Notes, image_id: str, parse: Any) -> Any:
-        found = notes.read(image_id)  # the same object as long as the file is the same
-        if not found:
-            return None
-        known = self._parsed.get((kind, image_id))
-        if known is None or known[0] is not found:
-            known = (found, _or_none(parse, found))
-            self._parsed[kind, image_id] = known
-        return known[1]
+    def _read(
+        self, kind: str, notes: Notes, image_ids: Iterable[str], parse: Any
+    ) -> dict[str, Any]:
+        """Parsed notes; one that cannot be parsed is absent."""
+        parsed = {}
+        for image_id, found in notes.read_many(image_ids).items():
+            known = self._parsed.get((kind, image_id))
+            if known is None or known[0] is not found:  # the same object while the file is the same
+                known = (found, _or_none(parse, found))
+                self._parsed[kind, image_id] = known
+            if known[1] is not None:
+                parsed[image_id] = known[1]
+        return parsed
+
+
+def _inside(extent: Any, shape: Shape) -> bool:
+    return all(last < size for (_, last), size in zip(extent, shape, strict=True))
 
 
 def _content(note: dict[str, Any]) -> Any:

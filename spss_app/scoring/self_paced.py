@@ -38,7 +38,7 @@ class SelfPaced(ScoringMethod):
         self.progress.measure(model)  # few images, and what the advice to stop rests on
         skipped: dict[str, str] = {}
         scored = 0
-        for image_id in self.unscored(model):
+        for image_id in self.unscored():
             try:
                 self._score(image_id, model, request.get("device"))
                 scored += 1
@@ -47,23 +47,14 @@ class SelfPaced(ScoringMethod):
                 logger.warning("An image could not be scored: %s", error)
         return {"scored": scored, "skipped": skipped}
 
-    def unscored(self, model: PublishedModel) -> list[str]:
+    def unscored(self) -> list[str]:
         """Images without scores of this network for the task's classes and the image's shape."""
-        return [
-            image_id
-            for image_id in self.project.store.fetched_images()
-            if not self._is_scored(image_id, model)
-            and not self.project.ledger.standing(image_id).dense
-        ]
-
-    def _is_scored(self, image_id: str, model: PublishedModel) -> bool:
-        try:
-            shape = self.project.grid(image_id).shape
-        except (InputError, NotReadyError):
-            return False  # scoring says what is wrong with it
-        names = self.project.classes.names
-        known = self.project.known.of(image_id, shape=shape, class_names=names, model=model.version)
-        return known.scores is not None and not known.stale
+        project = self.project
+        states, broken = project.image_states()
+        # of a broken image, scoring says what is wrong with it
+        stale = [s.image_id for s in states if (s.scores is None or s.stale) and not s.dense]
+        here = set(project.store.fetched_images())
+        return sorted(here.intersection([*stale, *broken]))
 
     def _score(self, image_id: str, model: PublishedModel, device: str | None) -> None:
         project = self.project

@@ -8,7 +8,6 @@ import pytest
 
 from spss.annotation import Plane
 from spss.suggestion import ScoreNote, score_planes
-from spss_app.models import PublishedModel
 from spss_app.scoring.progress import HeldOutProgress
 
 REASON = "X-SPSS-Reason"
@@ -77,8 +76,7 @@ def test_scores_for_other_classes_or_another_image_are_not_used(
     scored(server, IDS[0], **wrong)
     states, _ = server.app.project.image_states()
     assert states[0].scores is None
-    model = PublishedModel("v1", tmp_path, {})
-    assert IDS[0] in server.app._scoring_methods["self_paced"].unscored(model)
+    assert IDS[0] in server.app._scoring_methods["self_paced"].unscored()
 
 
 def test_scores_of_a_removed_image_are_passed_over(server):

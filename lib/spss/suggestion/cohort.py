@@ -110,8 +110,11 @@ class Cohort:
             within: the whole volume, the organ, or its broad part and, where that is used up, the
                 rest of the organ.
         """
-        extent = self.extent(image)
         annotated = np.asarray(image.annotated_indices(self.axis), np.int64)
+        if within == "broad" and not annotated.size:  # most volumes: nothing to keep away from
+            low, high = self.broad(image)
+            return np.arange(low, high + 1)
+        extent = self.extent(image)
         gap = max(1.0, GAP_SHARE * (extent[1] - extent[0] + 1))
         ranges = {
             "broad": [self.broad(image), extent],

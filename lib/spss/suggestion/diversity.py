@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 FAR_QUANTILE = 0.75
 """A volume counts as unlike all drawn ones if it is farther from them than three of four are."""
 
+_AT_ONCE = 256
+"""Centres of one matrix product: its result stays small for ten thousand volumes."""
+
 
 class Diversity:
     """Distance of each volume to the nearest chosen one, kept up to date as more are chosen.
@@ -30,16 +33,24 @@ class Diversity:
         self.distance: NDArray[np.float64] = np.full(len(features), np.inf)
         self.distance[~self._known] = np.nan
         self._has_centres = False
-        for centre in centres:
-            self.add(centre)
+        every = [centre for centre in centres if self._known[centre]]
+        for first in range(0, len(every), _AT_ONCE):
+            self._add(every[first : first + _AT_ONCE])
 
     def add(self, centre: int) -> None:
         """Takes one more chosen volume into account."""
-        if not self._known[centre]:
-            return
+        if self._known[centre]:
+            self._add([centre])
+
+    def _add(self, centres: list[int]) -> None:
+        """By |x - c|² = |x|² - 2x·c + |c|²: one matrix product for many centres."""
         self._has_centres = True
-        to_centre = np.sqrt(np.square(self._points - self._points[centre]).sum(axis=1))
-        self.distance = np.where(self._known, np.minimum(self.distance, to_centre), np.nan)
+        points, chosen = self._points, self._points[centres]
+        squares = np.square(points).sum(axis=1)
+        squared = squares[:, None] - 2 * points @ chosen.T + squares[centres]
+        squared[centres, range(len(centres))] = 0.0  # exactly, not up to rounding
+        nearest = np.sqrt(np.maximum(squared.min(axis=1), 0.0))
+        self.distance = np.where(self._known, np.minimum(self.distance, nearest), np.nan)
 
     def weights(self) -> NDArray[np.float64]:
         """0…1 a volume: its distance over the largest; 1 for all without centres or features."""

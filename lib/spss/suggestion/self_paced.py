@@ -132,7 +132,8 @@ def _fill_row(
     cost = scores.contour_mm[planes]
     values = scores.score[planes].astype(np.float64) * SECOND_PLANE ** len(image.planes)
     if cost.any():
-        values /= np.clip(cost / cost.mean(), 0.25, 4.0) ** COST_POWER
+        relative = cost * (cost.size / float(cost.sum()))
+        values /= np.minimum(np.maximum(relative, 0.25), 4.0) ** COST_POWER
     order = values.argsort(kind="stable")
     best = np.full(len(worth), -1)
     best[scores.least_certain[planes][order]] = order  # the last, largest, of a class stays
