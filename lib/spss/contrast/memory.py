@@ -43,7 +43,7 @@ def _peak_mb(
     ]
     classes = torch.randint(0, class_count, (1, voxels), generator=generator)
     probabilities = torch.randn(1, class_count, voxels, generator=generator).softmax(1)
-    with _LiveBytes() as live:
+    with LiveBytes() as live:
         loss = form(
             *views,
             anchor_classes=classes,
@@ -54,8 +54,13 @@ def _peak_mb(
     return live.peak / 2**20
 
 
-class _LiveBytes(TorchDispatchMode):
-    """Counts the bytes of storages that were created inside and are still alive."""
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of storages that were created inside and are still alive.
+
+    Attributes:
+        current: bytes alive now.
+        peak: most bytes alive at once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
