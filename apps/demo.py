@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--axis", choices=AXES, default="auto", help="voxel axis across the planes (default auto)")
     add("--minutes", type=float, default=2.0, help="training minutes per round (default 2.0)")
     add("--iterations", type=_positive, help="training steps per round, instead of minutes")
-    add("--method", default="mean_teacher", help="training method (default mean_teacher)")
+    add("--method", default="spss", help="training method (default spss)")
     add("--strategy", default="self_paced", help="suggestion strategy (default self_paced)")
     add("--seed", type=int, default=0, help="seed of suggestions and training (default 0)")
     add("--test-volumes", type=_positive, default=40, help="volumes to measure on (default 40)")

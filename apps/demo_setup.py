@@ -40,7 +40,7 @@ class DemoOptions:
     axis: str = "auto"
     minutes: float = 2.0
     iterations: int | None = None
-    method: str = "mean_teacher"
+    method: str = "spss"
     strategy: str = "self_paced"
     seed: int = 0
     test_volumes: int = 40

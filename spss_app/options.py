@@ -32,7 +32,7 @@ class AppOptions:
     workspace: str = _option("", "folder for all that is written; default the studies folder")
     axis: str = _option("auto", "voxel axis of suggested planes: auto, 0, 1 or 2")
     propagator: str = _option("auto", "how planes are carried through the volume")
-    method: str = _option("mean_teacher", "training method that is preselected")
+    method: str = _option("spss", "training method that is preselected")
     lease_minutes: float = _option(30.0, "minutes a served image is kept from other annotators")
     held_out: float = _option(0.2, "share of images kept out of training to judge new models")
     device: str = _option("auto", "auto, cpu, cuda or cuda:N")

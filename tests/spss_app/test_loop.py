@@ -273,7 +273,7 @@ def test_info_shows_methods_constants_and_classes(server):
     assert "self_paced" in info["scoring"]
     config = info["trainers"]["spss"]["config"]
     assert {"masked", "pseudo", "mean_teacher"} <= set(config["method"])
-    assert config["method"][0] == "mean_teacher"
+    assert config["method"][0] == "spss"
     assert "consistency_weight" in config
     stats = info["train_stats"]["spss"]
     assert (stats["epoch"], stats["best_metric"]) == (0, 0.0)

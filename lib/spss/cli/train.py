@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-DEFAULT_METHOD = "mean_teacher"
+DEFAULT_METHOD = "spss"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ class TrainingOptions:
         show_progress: bars on the terminal.
     """
 
-    method: str = "mean_teacher"
+    method: str = "spss"
     method_config: Any = None
     seed: int = 0
     device: str = "auto"
