@@ -45,7 +45,7 @@ def dashboard_page(
         f"<h1>SPSS at {escape(server)}</h1><p class='lead'>Read {escape(read_at)}.</p>",
         _tiles(overview),
         "<h2>Draw next</h2>",
-        _queue(overview["queue"], pictures),
+        _queue(overview, pictures),
         "<h2>Training</h2>",
         _training(overview["training"]),
         _networks(overview["models"]),
@@ -81,14 +81,17 @@ def _dice(model: Mapping[str, Any] | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _queue(queue: Sequence[Mapping[str, Any]], pictures: Sequence[bytes | None]) -> str:
+def _queue(overview: Mapping[str, Any], pictures: Sequence[bytes | None]) -> str:
+    queue = overview["queue"]
+    names = {image["id"]: image["name"] for image in overview["images"]}
     if not queue:
         return "<p class='lead'>No volume is left to draw in.</p>"
     figures = []
     for number, (entry, png) in enumerate(zip(queue, pictures, strict=True), start=1):
-        name = f"{entry['name']}, plane {entry['index']}"
-        picture = inline_png(png, name) if png else "<p class='warn'>The image cannot be read.</p>"
-        caption = f"<b>{number}. {escape(entry['name'])}</b><br>{escape(entry['reason'])}"
+        name = names.get(entry["image"], entry["image"])
+        where = f"{name}, {entry['name']} plane {entry['index']}"
+        picture = inline_png(png, where) if png else "<p class='warn'>The image cannot be read.</p>"
+        caption = f"<b>{number}. {escape(name)}</b><br>{escape(entry['reason'])}"
         figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     return f"<div class='planes'>{''.join(figures)}</div>"
 

@@ -59,7 +59,6 @@ def overview(project: Project, *, queue: int = 12) -> dict[str, Any]:
         "queue": [
             {
                 "image": found.image_id,
-                "name": _name(project, found.image_id),
                 "file": str(project.store.get_image_info(found.image_id).get("name", "")),
                 **describe(found, of[found.image_id].affine, of[found.image_id].shape),
             }

@@ -213,6 +213,11 @@ class Ohif:
         self.page.evaluate(_JUMP, [view, index])
         self.page.wait_for_timeout(1500)
 
+    def wait_for_colour(self, least: int, view: str = "mpr-axial") -> None:
+        """Waits until a segmentation covers more than ``least`` pixels of a view."""
+        wait = f"([view, least]) => ({_COLOURED})(view) > least"
+        self.page.wait_for_function(wait, arg=[view, least])
+
     def coloured_pixels(self, view: str = "mpr-axial") -> int:
         """Pixels of a view that are not grey, which on MR and CT only a segmentation makes."""
         return int(self.page.evaluate(_COLOURED, view))

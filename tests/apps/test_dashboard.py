@@ -13,7 +13,7 @@ from spss_apps import dashboard
 OVERVIEW = {
     "classes": ["background", "front"],
     "images": [
-        {"id": "a", "name": "Ann <b>", "state": "untouched", "planes": [], "held_out": False},
+        {"id": "../a", "name": "Ann <b>", "state": "untouched", "planes": [], "held_out": False},
         {
             "id": "b",
             "name": "Bob",
@@ -27,7 +27,7 @@ OVERVIEW = {
     "queue": [
         {
             "image": "../a",
-            "name": "Ann <b>",
+            "name": "axial",
             "file": "a.nii.gz",
             "axis": 2,
             "index": 3,
@@ -127,7 +127,8 @@ def test_the_page_shows_volumes_queue_training_and_networks(write):
 
 def test_names_from_the_server_cannot_write_html(write):
     _, page = write()
-    assert "Ann &lt;b&gt;" in page
+    assert "<b>1. Ann &lt;b&gt;</b>" in page  # in the queue
+    assert "<td>Ann &lt;b&gt;</td>" in page  # among the volumes
     assert "Ann <b>" not in page
 
 

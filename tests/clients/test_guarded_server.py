@@ -67,7 +67,7 @@ def test_the_dashboard_shows_the_running_task_in_a_browser(
     assert viewer.page.get_by_text("is in use", exact=False).count() >= 1
     assert viewer.page.locator("img[alt='Training curve']").count() == 1
     assert all(url.startswith(("file:", "data:")) for url in asked)
-    viewer.screenshot(pictures / "dashboard.png")
+    viewer.page.screenshot(path=str(pictures / "dashboard.png"), full_page=True)
 
 
 def train(pacs_server: PacsServer) -> None:

@@ -37,6 +37,7 @@ def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxel
         assert (expected > 0).any()
         assert_same_voxels(viewer.labelmap(), expected)
     viewer.jump(16)
+    viewer.wait_for_colour(500)
     drawn = viewer.coloured_pixels()
     viewer.screenshot(pictures / "ohif-3-propagated.png")
     empty = next(k for k in range(expected.shape[2]) if not expected[:, :, k].any())

@@ -64,7 +64,7 @@ def test_the_voxels_are_the_same_at_every_stop_and_back(
     open_segmentation(viewer, "SPSS labels, 1 plane")
     assert np.array_equal(shown_classes(viewer, series, NAMES), drawn)
     jump_to(viewer, series, plane.index if axis == 2 else series.shape[2] // 3)
-    assert viewer.coloured_pixels(viewer.active_view()) > 20
+    viewer.wait_for_colour(20, viewer.active_view())
     if role == "third":
         viewer.screenshot(pictures / "ohif-8-loaded.png")
 
