@@ -6,19 +6,41 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from spss.errors import InputError
 from spss.types import UNDECIDED, ClassMap, Shape, SpacingMm
 
 _BLUR_FROM = 1.2
 """Downsampling by less than this factor aliases too little to be worth a smoothing pass."""
 
 
+MOST_GROWTH = 64
+"""A volume that needs more voxels than this many times its own has four times the set's spacing
+along every axis, or a wrong header; small results are allowed all the same."""
+
+SMALL_VOXELS = 50_000_000
+"""Of 0.2 GB in float32: not worth a refusal."""
+
+
 def resampled_shape(shape: Shape, spacing_mm: SpacingMm, target_mm: SpacingMm) -> Shape:
-    """Voxels along each axis after resampling; at least 1."""
+    """Voxels along each axis after resampling; at least 1.
+
+    Raises:
+        InputError: if the volume would grow beyond all proportion, which no memory would hold.
+    """
     sizes = (
         max(1, round(size * source / target))
         for size, source, target in zip(shape, spacing_mm, target_mm, strict=True)
     )
     first, second, third = sizes
+    voxels = first * second * third
+    if voxels > SMALL_VOXELS and voxels > MOST_GROWTH * np.prod(shape):
+        source, target = (" x ".join(f"{mm:.3g}" for mm in s) for s in (spacing_mm, target_mm))
+        msg = (
+            f"Its spacing of {source} mm is so far from the planned {target} mm that {shape} "
+            f"voxels would become {(first, second, third)}: correct the spacing in its header, or "
+            "leave it out."
+        )
+        raise InputError(msg)
     return (first, second, third)
 
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spss.errors import InputError
 from spss.training.resample import resample_classes, resample_linear, resampled_shape, smooth_for
 from spss.types import UNDECIDED
 
@@ -74,3 +75,9 @@ def test_a_map_without_annotation_stays_without():
 )
 def test_the_new_shape_covers_the_same_millimetres(spacing, expected):
     assert resampled_shape((10, 10, 10), spacing, (1, 1, 1)) == expected
+
+
+def test_a_volume_that_would_fill_the_memory_is_refused_with_both_spacings():
+    with pytest.raises(InputError, match=r"spacing of 50 x 50 x 50 mm .* planned 1 x 1 x 1 mm"):
+        resampled_shape((16, 16, 16), (50, 50, 50), (1, 1, 1))
+    assert resampled_shape((512, 512, 60), (0.7, 0.7, 5), (0.7, 0.7, 0.7))[2] == 429
