@@ -1,9 +1,10 @@
 """Fits the constants of the learned end rule: ``python apps/benchmarks/fit_end.py OUT.npz …``.
 
 Draws one plane in many labelled volumes, carries it by optical flow, gathers the evidence, and fits
-a small perceptron that says from the evidence whether a voxel belongs to the structure. Volumes
-that `propagation` measures on (first 40 hippocampi, patients of every fifth ACDC volume) are left
-out. Any Decathlon folder may be added with --extra.
+a small perceptron that says from the evidence whether a voxel belongs to the structure. Only the
+train split is drawn from, without the volumes that `propagation` measures on (first 40 hippocampi,
+patients of every fifth ACDC volume). Any Decathlon folder may be added with --extra; --leave-out
+fits without a set, to see what the constants are worth on an organ they do not know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from spss.annotation import Plane, SparseLabel
-from spss.datasets import Case, open_decathlon
+from spss.datasets import Case, open_decathlon, split
 from spss.propagation.evidence import FEATURES, evidence
 from spss.propagation.flow import FlowPropagator
 from spss.propagation.learned_end import LearnedEnd, save_end
@@ -29,6 +30,7 @@ from spss.propagation.stack import DrawnSlice, Stack, make_stack, scale_intensit
 from spss.propagation.view import make_view, resize
 from spss.types import ClassMap
 from spss.volumes import read_image, read_label
+from spss_apps.benchmarks.propagation_tasks import measured_cases
 
 MIDDLE = 0.2
 """Planes are drawn in the middle 3/5 of the organ."""
@@ -37,6 +39,11 @@ NEAR = -1.2
 """Depth, in radii, of the farthest voxels that are learned from."""
 
 LEAST_PIXELS = 6
+MANY_SLICES = 40
+"""Stacks of no more slices are not thinned."""
+
+THICKER_SHARE = 0.4
+MERGED_SHARE = 0.3
 HIDDEN = (96, 32)
 NOISE = 0.2
 """Standard deviation of the noise on the standardised evidence: planes are few, voxels many."""
@@ -59,16 +66,25 @@ def main() -> None:
     )
     parser.add_argument("--acdc", type=Path, default=Path("../shared/data/ACDC"))
     parser.add_argument("--extra", type=Path, nargs="*", default=[], help="Decathlon folders")
+    parser.add_argument("--leave-out", choices=("hippocampus", "acdc"), help="fit without it")
     parser.add_argument("--planes", type=int, default=200, help="planes drawn in each set")
     parser.add_argument("--voxels", type=int, default=250_000, help="voxels taken of a main set")
     parser.add_argument("--extra-voxels", type=int, default=50_000, help="and of an extra one")
     parser.add_argument("--steps", type=int, default=6000)
     args = parser.parse_args()
     rng = np.random.default_rng(0)
-    main_sets = [(hippocampus_cases(args.hippocampus), (0, 0, 1, 2)), (acdc_cases(args.acdc), (2,))]
-    extra = [(list(open_decathlon(folder).cases), (0, 1, 2)) for folder in args.extra]
-    parts = [gather(*each, args.planes, args.voxels, rng) for each in main_sets]
-    parts += [gather(*each, args.planes, args.extra_voxels, rng) for each in extra]
+    main_sets = {
+        "hippocampus": (lambda: train_cases(args.hippocampus, "hippocampus"), (0, 0, 1, 2)),
+        "acdc": (lambda: train_cases(args.acdc, "acdc"), (2,)),
+    }
+    parts = [
+        gather(cases(), axes, args.planes, args.voxels, rng)
+        for name, (cases, axes) in main_sets.items()
+        if name != args.leave_out
+    ]
+    for folder in args.extra:
+        cases = list(open_decathlon(folder).cases)
+        parts.append(gather(cases, (0, 1, 2), args.planes, args.extra_voxels, rng))
     samples = Samples(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.truth for part in parts]),
@@ -76,16 +92,12 @@ def main() -> None:
     save_end(fit(samples, args.steps), args.out)
 
 
-def hippocampus_cases(root: Path) -> list[Case]:
-    """All but the first forty, which are measured on."""
-    return list(open_decathlon(root).cases[40:])
-
-
-def acdc_cases(root: Path) -> list[Case]:
-    """All of patients that are not measured on."""
-    cases = open_decathlon(root).cases
-    measured = {case.name[:10] for case in cases[::5]}
-    return [case for case in cases if case.name[:10] not in measured]
+def train_cases(root: Path, set_name: str) -> list[Case]:
+    """The train split, without every patient that ``propagation`` measures on."""
+    dataset = open_decathlon(root)
+    measured = {case.patient or case.name for case in measured_cases(dataset, set_name)}
+    cases = [dataset.case(name) for name in split(dataset)["train"]]
+    return [case for case in cases if (case.patient or case.name) not in measured]
 
 
 def gather(
@@ -123,8 +135,12 @@ def structures(
     plane = Plane(axis, _middle_plane(label, axis, rng))
     if class_count < 2 or not label[plane.slices].any():
         return
-    image = _other_contrast(scale_intensities(volume.data), rng)
-    stack = make_stack(image, axis, volume.spacing_mm)
+    stack = make_stack(
+        _other_contrast(scale_intensities(volume.data), rng), axis, volume.spacing_mm
+    )
+    stack, label, plane = _thicker(stack, label, plane, rng)
+    label = _fewer_classes(label, plane, rng)
+    class_count = int(label.max()) + 1
     sparse = SparseLabel.from_planes(label, [plane])
     (drawn,) = drawn_slices(sparse, axis, class_count)
     rows, columns = region_of((drawn,))
@@ -181,6 +197,31 @@ def _middle_plane(label: ClassMap, axis: int, rng: np.random.Generator) -> int:
     margin = MIDDLE * (last - first + 1)
     low, high = int(np.ceil(first + margin)), int(np.floor(last - margin))
     return int(rng.integers(low, max(low, high) + 1))
+
+
+def _thicker(
+    stack: Stack, label: ClassMap, plane: Plane, rng: np.random.Generator
+) -> tuple[Stack, ClassMap, Plane]:
+    """Now and then every second to fourth slice only: constants must not know a spacing."""
+    count = len(stack.slices)
+    if count <= MANY_SLICES or rng.random() > THICKER_SHARE:
+        return stack, label, plane
+    every = int(rng.integers(2, 5))
+    kept = slice(plane.index % every, None, every)
+    slices = np.ascontiguousarray(stack.slices[kept])
+    along = np.moveaxis(np.moveaxis(label, plane.axis, 0)[kept], 0, plane.axis)
+    thick = Stack(slices, stack.thickness_mm * every, stack.pixel_mm, stack.bounds)
+    return thick, np.ascontiguousarray(along), Plane(plane.axis, plane.index // every)
+
+
+def _fewer_classes(label: ClassMap, plane: Plane, rng: np.random.Generator) -> ClassMap:
+    """Now and then some classes as one and the rest as background."""
+    drawn = np.unique(label[plane.slices])
+    drawn = drawn[drawn > 0]
+    if len(drawn) < 2 or rng.random() > MERGED_SHARE:
+        return label
+    kept = rng.permutation(drawn)[: int(rng.integers(1, len(drawn) + 1))]
+    return np.isin(label, kept).astype(np.uint8)
 
 
 def _other_contrast(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

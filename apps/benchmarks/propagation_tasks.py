@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spss.annotation import Plane
-from spss.datasets import open_decathlon
+from spss.datasets import Case, Dataset, open_decathlon
 from spss.types import ClassMap
 from spss.volumes import Volume, read_image, read_label
 
@@ -68,14 +68,16 @@ def _files(set_name: str, data: Path, ct: Path | None) -> Iterator[tuple[Path, P
     if not (data / folder).is_dir():
         return
     dataset = open_decathlon(data / folder)
-    chosen = (
-        dataset.cases[:HIPPOCAMPUS_VOLUMES]
-        if set_name == "hippocampus"
-        else dataset.cases[::ACDC_STEP]
-    )
-    for case in chosen:
+    for case in measured_cases(dataset, set_name):
         if case.label is not None:
             yield case.image, case.label, axis, len(dataset.class_names)
+
+
+def measured_cases(dataset: Dataset, set_name: str) -> tuple[Case, ...]:
+    """The volumes measured on: never to be fitted on."""
+    if set_name == "hippocampus":
+        return tuple(dataset.cases[:HIPPOCAMPUS_VOLUMES])
+    return tuple(dataset.cases[::ACDC_STEP])
 
 
 def _planes(
