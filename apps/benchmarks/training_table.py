@@ -126,7 +126,7 @@ def draw(documents: Sequence[Document], path: Path) -> None:
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.set_ylim(0, 1)
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=4)
     with replace_atomically(path) as unfinished:
         figure.savefig(unfinished, dpi=130)
 
