@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
+import torch
+
+from spss.memory import is_out_of_memory
 from spss.training.budget import Budget
 from spss.training.case import TrainingCase
+from spss.training.job import CHECKPOINT, Job
 from spss.training.job_setup import prepare_job
-from spss.training.options import TrainingResult, training_options
+from spss.training.options import TrainingOptions, TrainingResult, training_options
+
+_MOST_PLANS = 3
+"""Attempts, each with half the memory of the one before."""
 
 
 def train(
@@ -31,6 +41,8 @@ def train(
     **options: Any,
 ) -> TrainingResult:
     """Trains a network on sparse labels and writes it to ``out``.
+
+    Where memory runs out, it starts anew with a plan for half of it, twice at most, and says so.
 
     Args:
         cases: volumes, labelled and not.
@@ -58,8 +70,44 @@ def train(
     chosen = training_options(
         method=method, seed=seed, device=device, memory_gb=memory_gb, **options
     )
-    budget = Budget(iterations=iterations, minutes=minutes)
-    job = prepare_job(
-        cases, tuple(class_names), chosen, out=out, validation=validation, resume=resume, say=say
+    for left in reversed(range(_MOST_PLANS)):
+        budget = Budget(iterations=iterations, minutes=minutes)
+        job = prepare_job(
+            cases,
+            tuple(class_names),
+            chosen,
+            out=out,
+            validation=validation,
+            resume=resume,
+            say=say,
+        )
+        try:
+            return job.run(budget, on_progress, should_stop or (lambda: False))
+        except (RuntimeError, MemoryError) as error:
+            alone = idist.get_world_size() == 1  # others would wait for this process for ever
+            if left == 0 or not alone or not is_out_of_memory(error):
+                raise
+        chosen, resume = _plan_for_less(job, chosen, say), False
+        del job
+        _release()
+    raise AssertionError  # the last round returns or raises
+
+
+def _plan_for_less(
+    job: Job, chosen: TrainingOptions, say: Callable[[str], None]
+) -> TrainingOptions:
+    """Options with half the memory; what was trained belongs to larger patches and is left."""
+    planned_gb = job.settings.plan.memory_gb
+    say(
+        f"Memory ran out with a plan for {planned_gb:.1f} GB: training starts anew with a plan for "
+        f"{planned_gb / 2:.1f} GB."
     )
-    return job.run(budget, on_progress, should_stop or (lambda: False))
+    (job.out / CHECKPOINT).unlink(missing_ok=True)
+    return replace(chosen, memory_gb=planned_gb / 2)
+
+
+def _release() -> None:
+    """Gives back what the failed attempt held; its error's traceback held it until here."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
