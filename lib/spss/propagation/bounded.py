@@ -15,7 +15,10 @@ from spss.types import ClassMap, ImageArray, Shape, SpacingMm
 
 _FLOAT = 4
 _FURTHER_MAPS = 3
-"""Weight, reliability and working copies, beside one map a class."""
+"""Weight, reliability and working copies, beside those of the classes."""
+
+_MAPS_A_CLASS = 2
+"""The sum and what is added to it: 14 classes on 10 million voxels took 1.4 GB (measured)."""
 
 _MOST_COARSE = 8
 
@@ -98,7 +101,7 @@ def propagate_within(
 
 def needed_gb(shape: Sequence[int], class_count: int, copies: int = 1) -> float:
     """Memory of the maps that propagation holds at once, beside the image."""
-    maps = copies * (class_count + _FURTHER_MAPS)
+    maps = copies * (_MAPS_A_CLASS * class_count + _FURTHER_MAPS)
     return float(np.prod(shape, dtype=float) * maps * _FLOAT / 1e9)
 
 
