@@ -57,8 +57,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_STRATEGY = "self_paced"
 _UPLOAD_NAME = re.compile(r"tmp[a-z0-9_]{8}(\.[^/\\]*)?")
 _SCORING_PAUSE_SECONDS = 600.0
-_SCORING_LOOK_SECONDS = 30.0
-"""Looking through all images for unscored ones takes as long as choosing the next sample."""
+_SCORING_LOOK_SECONDS = 30.0  # looking through all images takes as long as a suggestion
 
 
 class SpssApp(TaskRequests, MONAILabelApp):
@@ -71,8 +70,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         self.project: Project
         self.submitter: Submitter
         self._understood: dict[str, Understood] = {}
-        self._scoring_asked_at = -_SCORING_PAUSE_SECONDS
-        self._scoring_looked_at = -_SCORING_LOOK_SECONDS
+        self._no_scoring_until = 0.0
         super().__init__(
             app_dir=app_dir,
             studies=studies,
@@ -229,17 +227,15 @@ class SpssApp(TaskRequests, MONAILabelApp):
         """Starts scoring in the background when the published network has not scored all images."""
         model = self.project.models.published()
         scoring = self._scoring_methods.get("self_paced")
-        recently = time.monotonic() - self._scoring_asked_at < _SCORING_PAUSE_SECONDS
-        if not self._server_mode or model is None or scoring is None or recently:
+        now = time.monotonic()
+        if not self._server_mode or model is None or scoring is None or now < self._no_scoring_until:
             return
-        looked = time.monotonic() - self._scoring_looked_at < _SCORING_LOOK_SECONDS
-        if looked or processes("scoring") or processes("train"):
+        if processes("scoring") or processes("train"):
             return
-        self._scoring_looked_at = time.monotonic()
-        if not scoring.unscored():
-            return
-        self._scoring_asked_at = time.monotonic()
-        self.async_scoring("self_paced")
+        stale = bool(scoring.unscored())
+        self._no_scoring_until = now + (_SCORING_PAUSE_SECONDS if stale else _SCORING_LOOK_SECONDS)
+        if stale:
+            self.async_scoring("self_paced")
 
 
 def _open_store(studies: Studies, options: AppOptions) -> GuardedDatastore:
