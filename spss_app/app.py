@@ -70,7 +70,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         self.project: Project
         self.submitter: Submitter
         self._understood: dict[str, Understood] = {}
-        self._no_scoring_until = 0.0
+        self._scored_until = 0.0
         super().__init__(
             app_dir=app_dir,
             studies=studies,
@@ -228,12 +228,12 @@ class SpssApp(TaskRequests, MONAILabelApp):
         model = self.project.models.published()
         scoring = self._scoring_methods.get("self_paced")
         now = time.monotonic()
-        if not self._server_mode or model is None or scoring is None or now < self._no_scoring_until:
+        if not self._server_mode or model is None or scoring is None or now < self._scored_until:
             return
         if processes("scoring") or processes("train"):
             return
         stale = bool(scoring.unscored())
-        self._no_scoring_until = now + (_SCORING_PAUSE_SECONDS if stale else _SCORING_LOOK_SECONDS)
+        self._scored_until = now + (_SCORING_PAUSE_SECONDS if stale else _SCORING_LOOK_SECONDS)
         if stale:
             self.async_scoring("self_paced")
 
