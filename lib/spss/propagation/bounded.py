@@ -58,7 +58,7 @@ def propagate_within(
 ) -> Bounded:
     """As `propagate`, but classes only, and never with more than ``memory_gb`` beside the image.
 
-    Propagation holds one float a class and voxel. Where that is too much, voxels are taken
+    Propagation holds two floats a class and voxel. Where that is too much, voxels are taken
     together, first along the axes that no drawn plane lies across and where voxels are smallest.
 
     Args:
