@@ -27,7 +27,7 @@ def train(
     class_names: Sequence[str],
     *,
     out: Path,
-    method: str = "mean_teacher",
+    method: str = "spss",
     iterations: int | None = None,
     minutes: float | None = None,
     seed: int = 0,
