@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 _HOST_OPTIONS = ("-i", "--host")
 
@@ -40,7 +41,7 @@ def announce_plain_start(*, login: bool, port: int) -> None:
 def _host(arguments: Sequence[str]) -> str:
     """The last ``--host`` of a command line, else MONAI Label's default."""
     host = "0.0.0.0"
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, value in pairwise([*arguments, ""]):
         name, _, joined = option.partition("=")
         if option in _HOST_OPTIONS:
             host = value
