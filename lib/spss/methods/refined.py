@@ -61,6 +61,7 @@ def refined_supervision(
     fraction: float,
     config: RefinedConfig,
     *,
+    label: Tensor | None = None,
     integer_weights: bool = False,
     double_softmax: bool = False,
 ) -> Tensor:
@@ -75,11 +76,13 @@ def refined_supervision(
         teacher: ``(B, C, X, Y, Z)`` probabilities, without gradient.
         fraction: share of the training done.
         config: see `RefinedConfig`.
+        label: `refined_label` of this step where the caller needs it too; None computes it.
         integer_weights: defect A1 of the released code: W rounded towards 0.
         double_softmax: defect A2: the cross-entropy takes probabilities for logits.
     """
     t = nominal_iteration(fraction)
-    label = refined_label(batch, teacher, t, config)
+    if label is None:
+        label = refined_label(batch, teacher, t, config)
     weights = distance_weights(batch.distance, base=config.slice_decay) * disagreement_factor(
         batch.pseudo_label.argmax(1), teacher.argmax(1), t, start=config.disagreement_start
     )

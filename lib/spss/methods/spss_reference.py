@@ -153,15 +153,16 @@ class SpssReference(Method):
         noise = limited_noise(batch.image, config.noise, context)
         logits = context.predict(batch.image)
         teacher = context.teach(batch.image + noise)
+        label = refined_label(batch, teacher, nominal_iteration(context.fraction), config)
         if self.feedback is not None:
-            t = nominal_iteration(context.fraction)
-            self._refined = (batch, refined_label(batch, teacher, t, config))
+            self._refined = (batch, label)
         return refined_supervision(
             logits,
             batch,
             teacher,
             context.fraction,
             config,
+            label=label,
             integer_weights=config.a1_integer_weights,
             double_softmax=config.a2_double_softmax,
         )
