@@ -122,8 +122,10 @@ class FuzzedServer(ChildServer):
     def _environment_of_its_own(self) -> list[str]:
         """Home and temporary folder inside the root; every write is noted."""
         folders = {"HOME": "home", "XDG_DATA_HOME": "home", "MPLCONFIGDIR": "home"}
-        folders |= {"TMPDIR": "tmp", "PYTHONPATH": "watch", "SPSS_FUZZ_LOG": self._writes.name}
-        return ["env", *(f"{name}={self.root / folder}" for name, folder in folders.items())]
+        folders |= {"TMPDIR": "tmp", "SPSS_FUZZ_LOG": self._writes.name}
+        own = [f"{name}={self.root / folder}" for name, folder in folders.items()]
+        paths = (str(self.root / "watch"), os.environ.get("PYTHONPATH", ""))
+        return ["env", *own, "PYTHONPATH=" + os.pathsep.join(filter(None, paths))]
 
 
 def is_stray(path: Path, root: Path) -> bool:
