@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument(
         "--iterations", type=int, help=f"steps per training (default {DEFAULT_ITERATIONS})"
     )
-    length.add_argument("--minutes", type=float, help="minutes per training")
+    length.add_argument("--minutes", type=float, help="processor minutes per training")
 
 
 def run(args: argparse.Namespace) -> int:

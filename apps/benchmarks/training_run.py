@@ -46,7 +46,7 @@ class Run:
         method: name in `spss.methods.METHODS`.
         seed: of the budget and of the training.
         iterations: steps; None if minutes are given.
-        minutes: of training; None if iterations are given.
+        minutes: of training in processor time; None if iterations are given.
         device: ``auto``, ``cpu``, ``cuda``.
         variant: name of what differs from the method's defaults; empty for the method as it is.
         constants: field of the method's ``Config`` → value that differs.
@@ -90,6 +90,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         method_config=make_config(run.method, run.constants),
         iterations=run.iterations,
         minutes=run.minutes,
+        clock=time.process_time,  # other jobs on the machine then cost no method its steps
         seed=run.seed,
         device=run.device,
         cache=folder / "cache",

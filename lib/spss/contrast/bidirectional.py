@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -52,17 +54,11 @@ def bidirectional_contrast(
     _check(first, second, pool, anchor_classes, pool_probabilities, negative_count, temperature)
     f1, f2, g = (_flat_unit(embedding) for embedding in (first, second, pool))
     positive = (f1 * f2).sum(1) / temperature
-    classes = anchor_classes.reshape(-1)
     weights = torch.ones_like(positive) if anchor_weights is None else anchor_weights.reshape(-1)
-    confidence, pool_classes = pool_probabilities.detach().float().max(1)
-    confidence, pool_classes = confidence.reshape(-1), pool_classes.reshape(-1)
-
     loss, total = positive.sum() * 0.0, positive.new_zeros(())
-    for wanted in classes.unique().tolist():
-        chosen = _most_confident(confidence, pool_classes != wanted, negative_count)
-        anchors = ((classes == wanted) & (weights > 0)).nonzero().squeeze(1)
-        if chosen.numel() == 0 or anchors.numel() == 0:
-            continue
+    for anchors, chosen in _opponents(
+        anchor_classes.reshape(-1), weights, pool_probabilities, negative_count
+    ):
         weight, match = weights[anchors].to(positive.dtype), positive[anchors]
         negatives = g[chosen].T / temperature
         for embedding in (f1, f2):
@@ -70,6 +66,22 @@ def bidirectional_contrast(
             loss = loss + (weight * (scores.logsumexp(1) - match)).sum()
         total = total + weight.sum()
     return loss / total.clamp_min(torch.finfo(total.dtype).tiny)
+
+
+def _opponents(
+    classes: Tensor, weights: Tensor, pool_probabilities: Tensor, count: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Class by class: the anchors that count, ``(n,)``, and N_i, which they share, ``(≤ count,)``.
+
+    Classes without such an anchor or without any negative are left out.
+    """
+    confidence, pool_classes = pool_probabilities.detach().float().max(1)
+    confidence, pool_classes = confidence.reshape(-1), pool_classes.reshape(-1)
+    for wanted in classes.unique().tolist():
+        chosen = _most_confident(confidence, pool_classes != wanted, count)
+        anchors = ((classes == wanted) & (weights > 0)).nonzero().squeeze(1)
+        if chosen.numel() and anchors.numel():
+            yield anchors, chosen
 
 
 def _flat_unit(embedding: Tensor) -> Tensor:
@@ -95,6 +107,7 @@ def _check(
     negative_count: int,
     temperature: float,
 ) -> None:
+    """Shapes that broadcast by accident would give a number without any meaning."""
     spatial, pool_spatial = first.shape[2:], pool.shape[2:]
     if first.shape != second.shape or anchor_classes.shape != (first.shape[0], *spatial):
         msg = (

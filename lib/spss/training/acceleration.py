@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -56,6 +56,9 @@ def probe(
 ) -> Acceleration:
     """Times a few steps of copies of the network and picks what is clearly fastest.
 
+    On a CPU one thread's processor time is compared: with the wall clock, and with threads that
+    wait for each other, a machine busy with other work made the choice a matter of chance.
+
     Args:
         network: its weights are not changed.
         shape: ``(B, 1, X, Y, Z)`` of a batch.
@@ -67,9 +70,10 @@ def probe(
     candidates = (Acceleration(), Acceleration(mixed), Acceleration(mixed, channels_last=True))
     trials = [_Trial(network, shape, device, candidate) for candidate in candidates]
     # in turns, so that other work on the machine slows all of them alike
-    for _ in range(_TIMED_STEPS + 1):
-        for trial in trials:
-            trial.step()
+    with _one_thread() if device.type == "cpu" else nullcontext():
+        for _ in range(_TIMED_STEPS + 1):
+            for trial in trials:
+                trial.step()
     best, fastest = candidates[0], trials[0].seconds
     for candidate, trial in zip(candidates[1:], trials[1:], strict=True):
         if trial.seconds * NEEDED_GAIN < fastest:
@@ -98,15 +102,26 @@ class _Trial:
 
     def step(self) -> None:
         """One forward and backward pass."""
-        start = time.perf_counter()
+        clock = time.thread_time if self.device.type == "cpu" else time.perf_counter
+        start = clock()
         with self.autocast():
             logits = self.network(self.image)
         logits.float().square().mean().backward()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self._times.append(time.perf_counter() - start)
+        self._times.append(clock() - start)
 
     @property
     def seconds(self) -> float:
         """The fastest step; the first one warms up and does not count."""
         return min(self._times[1:])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

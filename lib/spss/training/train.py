@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ def train(
     method: str = "spss",
     iterations: int | None = None,
     minutes: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
     seed: int = 0,
     device: str = "auto",
     resume: bool = False,
@@ -51,6 +53,7 @@ def train(
         method: name in `spss.methods.METHODS`.
         iterations: steps; 600 if neither this nor ``minutes`` is given.
         minutes: of training, without preparation.
+        clock: what counts the minutes, in seconds; see `spss.training.budget.Budget`.
         seed: the same seed gives the same weights on a CPU when iterations are counted.
         device: ``auto`` takes a GPU if there is one.
         resume: go on from ``out``'s checkpoint if there is one.
@@ -71,7 +74,7 @@ def train(
         method=method, seed=seed, device=device, memory_gb=memory_gb, **options
     )
     for left in reversed(range(_MOST_PLANS)):
-        budget = Budget(iterations=iterations, minutes=minutes)
+        budget = Budget(iterations=iterations, minutes=minutes, clock=clock)
         job = prepare_job(
             cases,
             tuple(class_names),

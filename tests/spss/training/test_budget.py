@@ -25,6 +25,15 @@ def test_minutes_count_over_restarts():
     assert budget.iteration == 7
 
 
+def test_minutes_follow_the_clock_that_was_given():
+    now = [100.0]
+    budget = Budget(minutes=1.0, clock=lambda: now[0])
+    now[0] += 30
+    assert budget.fraction == 0.5
+    budget.start()
+    assert budget.fraction == 0.0
+
+
 def test_without_a_wish_there_is_a_default():
     assert Budget().iterations == DEFAULT_ITERATIONS
 
