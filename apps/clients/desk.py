@@ -18,6 +18,9 @@ from spss_apps.clients.orthanc import Orthanc
 
 NAMES = ("background", "anterior", "posterior")
 
+_IMAGES = ({"Modality": "MR"}, {"Modality": "CT"})
+"""What the cohorts of the client checks consist of."""
+
 
 class Desk:
     """One server's side: its cache, its exchange, and what came in."""
@@ -38,7 +41,7 @@ class Desk:
 
     def synchronise(self) -> tuple[str, ...]:
         """Sends and imports, as a request to the server does first."""
-        ids = {found.uid for found in self.pacs.find_series([{"Modality": "MR"}])}
+        ids = {found.uid for found in self.pacs.find_series(_IMAGES)}
         return self.exchange.synchronise(ids)
 
     def states(self) -> list[str]:
