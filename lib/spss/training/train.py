@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,30 @@ def train(
     chosen = training_options(
         method=method, seed=seed, device=device, memory_gb=memory_gb, **options
     )
+    budget = Budget(iterations=iterations, minutes=minutes, clock=clock)
+    prepare = partial(
+        prepare_job, cases, tuple(class_names), out=out, validation=validation, say=say
+    )
+
+    def run(job: Job) -> TrainingResult:
+        """One attempt; each has the whole budget, since nothing of one that failed is kept."""
+        return job.run(replace(budget), on_progress, should_stop or (lambda: False))
+
+    return _within_memory(prepare, run, chosen, resume, say)
+
+
+def _within_memory(
+    prepare: Callable[..., Job],
+    run: Callable[[Job], TrainingResult],
+    chosen: TrainingOptions,
+    resume: bool,
+    say: Callable[[str], None],
+) -> TrainingResult:
+    """Prepares and runs until a plan fits the memory; the last plan's error is the caller's."""
     for left in reversed(range(_MOST_PLANS)):
-        budget = Budget(iterations=iterations, minutes=minutes, clock=clock)
-        job = prepare_job(
-            cases,
-            tuple(class_names),
-            chosen,
-            out=out,
-            validation=validation,
-            resume=resume,
-            say=say,
-        )
+        job = prepare(chosen, resume=resume)
         try:
-            return job.run(budget, on_progress, should_stop or (lambda: False))
+            return run(job)
         except (RuntimeError, MemoryError) as error:
             alone = idist.get_world_size() == 1  # others would wait for this process for ever
             if left == 0 or not alone or not is_out_of_memory(error):
