@@ -141,3 +141,18 @@ def only_plane():
 def label_info():
     """What Slicer sends beside a label map."""
     return [{"name": name, "idx": index} for index, name in enumerate(NAMES, start=1)]
+
+
+@pytest.fixture(scope="session")
+def refused():
+    """Takes an answer apart that must be one sentence with given words, and no traceback."""
+
+    def check(answer, *words, status=range(400, 500)):
+        assert answer.status_code in status, answer.text
+        detail = answer.json()["detail"]
+        assert isinstance(detail, str)
+        assert "Traceback" not in detail
+        assert all(word in detail for word in words), detail
+        return detail
+
+    return check
