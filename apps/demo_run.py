@@ -120,6 +120,7 @@ def _train(stage: _Stage, title: str) -> dict[str, Any]:
     with progress_bar(f"{title} train", 100) as bar:
 
         def show(share: float, text: str) -> None:
+            """Moves the bar to where the server's training is."""
             bar.set_postfix_str(text, refresh=False)
             bar.update(max(0, int(100 * share) - bar.n))
 
@@ -131,6 +132,7 @@ def _measure(stage: _Stage, title: str) -> Summary:
     with progress_bar(f"{title} test", len(demo.test)) as bar:
 
         def on_case() -> None:
+            """A server that died ends the measurement at the next volume."""
             stage.server.check()
             bar.update()
 

@@ -33,6 +33,7 @@ def _checked_run(run: Any) -> Any:
     def checked(
         method: str, request: Any = None, params: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
+        """The app checks the request first, and hears of the process that it started."""
         app = app_instance()
         if hasattr(app, "checked_task_request"):
             request = app.checked_task_request(method, {**(request or {}), **(params or {})})

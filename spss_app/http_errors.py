@@ -27,6 +27,7 @@ def answers_http(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        """The call; its errors as status and sentence."""
         try:
             return function(*args, **kwargs)
         except InputError as error:

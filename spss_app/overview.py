@@ -88,6 +88,7 @@ def install_overview() -> None:
         queue: int = Query(12, ge=0, le=LONGEST_QUEUE),
         user: Any = Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER)),  # noqa: B008
     ) -> dict[str, Any]:
+        """Volumes, the queue of next planes, training and networks, in one answer."""
         return overview(app_instance().project, queue=queue)
 
     server.app.include_router(router, prefix=settings.MONAI_LABEL_API_STR)

@@ -34,6 +34,7 @@ def text(longest: int = 200) -> Parser:
     """A string."""
 
     def parse(key: str, value: Any) -> str:
+        """The value, if it is short text without a NUL, which would end a path early."""
         if not isinstance(value, str) or len(value) > longest or "\0" in value:
             msg = f"{key} must be text of at most {longest} characters, got {value!r:.60}."
             raise InputError(msg)
@@ -46,6 +47,7 @@ def one_of(allowed: Sequence[str]) -> Parser:
     """One of the listed strings."""
 
     def parse(key: str, value: Any) -> str:
+        """The value, if it is listed; else a sentence with the choice."""
         if not isinstance(value, str) or value not in allowed:
             msg = f"{key} must be one of {', '.join(allowed)}, got {value!r:.60}."
             raise InputError(msg)
@@ -58,6 +60,7 @@ def number(low: float, high: float) -> Parser:
     """A number between two bounds; viewers send numbers as text too."""
 
     def parse(key: str, value: Any) -> float:
+        """The value as a float; what is no number counts as out of bounds."""
         try:
             parsed = float("nan") if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
@@ -75,6 +78,7 @@ def whole(low: int, high: int) -> Parser:
     as_number = number(low, high)
 
     def parse(key: str, value: Any) -> int:
+        """The value as an int; 2.0 is whole, 2.5 is refused rather than rounded."""
         parsed = as_number(key, value)
         if parsed != int(parsed):
             msg = f"{key} must be a whole number from {low} to {high}, got {value!r:.60}."

@@ -67,12 +67,14 @@ def install_versions() -> None:
     # no `async`: files are read here, and requests of others must not wait for it
     @router.get(HISTORY, summary=f"{RBAC_ANNOTATOR}Every version of an image's label")
     def answer_history(image: str, user: Any = annotator) -> dict[str, Any]:
+        """Every version of one image's label, with author and time."""
         return history(app_instance(), image)
 
     @router.put(RESTORE, summary=f"{RBAC_ANNOTATOR}Make a version of a label the current one")
     def answer_restore(
         image: str, entry: str, author: str = "", user: Any = annotator
     ) -> dict[str, Any]:
+        """A new version with an old one's content; the login, if there is one, signs it."""
         who = getattr(user, "username", "") if settings.MONAI_LABEL_AUTH_ENABLE else author
         return restore(app_instance(), image, entry, author=who or author)
 

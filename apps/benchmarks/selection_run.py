@@ -47,6 +47,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
     observer = Observer(dataset, names, folder / "cache")
 
     def look(progress: dict[str, Any]) -> None:
+        """Counts what each rule selects, every so many epochs and at the end."""
         last = progress["epoch"] == progress["total_epochs"]
         if progress["epoch"] and (progress["epoch"] % EVERY == 0 or last):
             done = progress["epoch"] / progress["total_epochs"]

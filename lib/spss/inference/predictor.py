@@ -219,6 +219,7 @@ class _Result:
 
     @classmethod
     def empty(cls, shape: Shape, class_count: int, uncertainty: bool) -> _Result:
+        """Maps of zeros that slabs are written into; only those that are asked for take memory."""
         return cls(
             np.zeros(shape, np.uint8),
             np.zeros((class_count, *shape), np.float32) if class_count else None,
@@ -227,4 +228,5 @@ class _Result:
 
     @property
     def maps(self) -> tuple[Any, Any, Any]:
+        """In one order, so that a slab's maps and the whole's can be walked side by side."""
         return self.classes, self.probabilities, self.uncertainty

@@ -63,9 +63,11 @@ def plan_slabs(
     """
 
     def cut(parts: Sequence[int]) -> list[Slab]:
+        """The slabs of so many parts along each axis."""
         return _cut(planned, stored, parts, halo, multiple)
 
     def need(parts: Sequence[int]) -> float:
+        """Bytes of the largest slab, which is alone in memory."""
         return max(slab.bytes(*bytes_per_voxel) for slab in cut(parts))
 
     parts, needed = [1, 1, 1], need([1, 1, 1])

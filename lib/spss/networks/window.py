@@ -86,6 +86,7 @@ def noisy_mean(
     """
 
     def mean(image: Tensor) -> Tensor:
+        """Log of the mean softmax; only one noisy copy's maps are held at a time."""
         total = torch.zeros(())
         for _ in range(passes):
             normal = torch.randn(image.shape, generator=generator, device=image.device)

@@ -126,6 +126,7 @@ class _Encoder(torch.nn.Module):
         )
 
     def forward(self, slices: Tensor) -> Tensor:
+        """``(B, 1, H, W)`` to ``(B, features, H, W)``: what a voxel's surroundings look like."""
         side = 2 * self.profile + 1
         padded = functional.pad(slices, [self.profile] * 4, mode="replicate")
         around = functional.unfold(padded, side).unflatten(1, (-1,))

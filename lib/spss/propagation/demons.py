@@ -47,6 +47,7 @@ class DemonsPropagator:
         """Fields of ``(target, source)`` pairs of slices, see ``spss.propagation.fields``."""
 
         def one(pair: tuple[int, int]) -> Field:
+            """A pair's field needs nothing of the others, so threads share the pairs."""
             return self._field(stack.slices[pair[0]], stack.slices[pair[1]])
 
         if self.threads <= 1:

@@ -63,7 +63,7 @@ def evidence(view: View) -> Maps:
         - over the carried structure as a whole: residual, worst residual so far, match,
           likelihood inside and just outside, area against the drawn one.
     """
-    scale = _Scale.of(view)
+    scale = _Scale(view)
     depth = np.stack([depth_of(each > 0.5, 2 * view.radius) for each in view.prior]) / view.radius
     channels = (
         _of_shape(view, scale, depth) | _of_change(view, scale) | _of_looks(view, scale, depth)
@@ -150,11 +150,8 @@ class _Scale:
         deviation = float(values[self.inside | self.ring].std())
         self.factor = (1 if inside >= ring else -1) / max(deviation, LEAST_DEVIATION)
 
-    @classmethod
-    def of(cls, view: View) -> _Scale:
-        return cls(view)
-
     def __call__(self, values: Maps) -> Maps:
+        """Grey values in units of the drawn slice's spread, above 0 where they look drawn."""
         return np.clip((values - np.float32(self.middle)) * np.float32(self.factor), -4, 4)
 
 

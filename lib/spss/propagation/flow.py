@@ -52,6 +52,7 @@ class FlowPropagator:
         engines = threading.local()
 
         def one(pair: tuple[int, int]) -> Field:
+            """One engine a thread: OpenCV's keeps its buffers and is not safe to share."""
             if not hasattr(engines, "dis"):
                 engines.dis = self._engine()
             field = _flow(engines.dis, pictures[pair[0]], pictures[pair[1]])

@@ -41,6 +41,7 @@ class LearnedPropagator:
             )
 
         def register(stack: Stack, pairs: list[tuple[int, int]]) -> list[Field]:
+            """With the given network, or with the one that was just fitted to this volume."""
             return self._register(network.to(self.device), stack, pairs)
 
         return carry_along_fields(stack, drawn, register)

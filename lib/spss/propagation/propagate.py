@@ -61,6 +61,7 @@ def propagate(
     judge = Judge(propagator=make_propagator(propagator, resources), end_rule=end_rule)
 
     def carry(label: SparseLabel) -> PseudoLabel:
+        """The whole propagation of a label; the calibration repeats it with planes left out."""
         return _carry(image, label, spacing_mm, class_count, judge, range_slices)
 
     if sparse_label.is_dense:

@@ -50,6 +50,7 @@ class _Offers:
 
     @classmethod
     def of(cls, cohort: Cohort, scored: list[int]) -> _Offers:
+        """One row for each scored image, filled from what its planes are worth."""
         scores = [cohort.images[index].scores for index in scored]
         last = max(
             int(each.axes[cohort.axis].least_certain.max(initial=0)) for each in scores if each

@@ -168,14 +168,17 @@ class _Resampler:
     plan: Plan
 
     def image(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Smoothed where the planned grid is coarser, so that detail does not turn into noise."""
         data, shape = self._canonical(data)
         return resample_linear(smooth_for(data, shape), shape)
 
     def soft(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``(C, x, y, z)`` maps, interpolated linearly: probabilities stay between 0 and 1."""
         maps, shape = self._canonical(maps)
         return resample_linear(maps, shape)
 
     def classes(self, classes: ClassMap) -> ClassMap:
+        """Class numbers, which cannot be interpolated."""
         classes, shape = self._canonical(classes)
         return resample_classes(classes, shape)
 

@@ -44,6 +44,7 @@ def open_dicom_folder(folder: Path) -> Stored:
     _check_gaps(reader, len(files), folder.name)
 
     def load() -> NDArray[Any]:
+        """Voxels in the order of the stored grid; called only where somebody reads them."""
         return itk_array(image, shape)
 
     return Stored(shape, itk_affine(image), load)

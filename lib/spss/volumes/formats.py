@@ -126,6 +126,7 @@ def _open_nifti(path: Path) -> Stored:
     shape = scalar_3d_shape(full_shape, path.name)
 
     def load() -> NDArray[Any]:
+        """Decompresses the voxels; a header that reads can stand before data that do not."""
         try:
             return np.asarray(image.dataobj).reshape(shape)  # type: ignore[attr-defined]
         except _READ_ERRORS as error:
@@ -153,6 +154,7 @@ def _open_with_itk(path: Path) -> Stored:
     affine = itk_affine(reader)
 
     def load() -> NDArray[Any]:
+        """Decodes the voxels; a header that reads can stand before data that do not."""
         try:
             return itk_array(reader.Execute(), shape)
         except _READ_ERRORS as error:

@@ -18,11 +18,19 @@ class OnGrid(Protocol):
     """Anything with a shape and an affine: a ``Grid`` or a ``Volume``."""
 
     @property
-    def shape(self) -> Shape: ...  # noqa: D102
+    def shape(self) -> Shape:
+        """Voxels along each axis."""
+        ...
+
     @property
-    def affine(self) -> Affine: ...  # noqa: D102
+    def affine(self) -> Affine:
+        """Voxel to patient coordinates, in mm."""
+        ...
+
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What error messages call it."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
