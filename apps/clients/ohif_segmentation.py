@@ -33,10 +33,9 @@ _PLACED = """() => {
 }"""
 
 
-_POSITIONS = """(view) => {
+_FOCUS = """(view) => {
   const viewport = services.cornerstoneViewportService.getCornerstoneViewport(view);
-  return viewport.getImageIds().map(
-    id => Array.from(cornerstone.metaData.get('imagePlaneModule', id).imagePositionPatient));
+  return Array.from(viewport.getCamera().focalPoint);
 }"""
 
 
@@ -58,12 +57,33 @@ def open_segmentation(viewer: Ohif, description: str) -> None:
     page.wait_for_timeout(1500)
 
 
-def jump_to(viewer: Ohif, series: Series, index: int) -> None:
-    """Shows a slice of the series in the active view, whatever order the view has them in."""
-    view = viewer.active_view()
-    wanted = np.asarray(series.headers[index].ImagePositionPatient, np.float64)
-    positions = np.asarray(viewer.page.evaluate(_POSITIONS, view), np.float64)
-    viewer.jump(int(np.argmin(np.linalg.norm(positions - wanted, axis=1))), view)
+def jump_to(viewer: Ohif, series: Series, index: int, view: str | None = None) -> None:
+    """Shows a slice of the series, whichever end the view counts its slices from.
+
+    Args:
+        viewer: a page with the series open.
+        series: whose slice is meant.
+        index: of the slice, in the order of ``series``.
+        view: name of a view along the acquisition; None = the active one.
+
+    Raises:
+        ValueError: the view shows another slice either way.
+    """
+    view = view or viewer.active_view()
+    last = series.shape[2] - 1
+    for place in (index, last - index):
+        viewer.jump(place, view)
+        shown = slice_shown(viewer, series, view)
+        if shown == index:
+            return
+    msg = f"OHIF shows slice {shown} where slice {index} was asked for."
+    raise ValueError(msg)
+
+
+def slice_shown(viewer: Ohif, series: Series, view: str) -> int:
+    """Which slice of the series a view shows, by the point its camera looks at."""
+    focus = np.asarray([*viewer.page.evaluate(_FOCUS, view), 1.0], np.float64)
+    return int(np.rint((np.linalg.inv(series.affine_lps) @ focus)[2]))
 
 
 def shown_classes(viewer: Ohif, series: Series, names: tuple[str, ...]) -> ClassMap:

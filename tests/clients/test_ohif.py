@@ -6,13 +6,17 @@ import nibabel
 import numpy as np
 import requests
 
+from spss_app.dicomweb.series import read_series
 from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.labelling import infer, series_of, submit_plane
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif_drawing import download, draw, open_to_draw, upload
+from spss_apps.clients.ohif_segmentation import jump_to
 from spss_apps.clients.pacs_server import PacsServer
 
 NAMES = ("anterior", "posterior")
+ACQUIRED = "mpr-axial"
+"""The view along the acquisition."""
 
 
 def assert_same_voxels(page: dict[str, np.ndarray], expected: np.ndarray) -> None:
@@ -25,6 +29,7 @@ def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxel
 ) -> None:
     series = series_of(pacs_server, cohort.uids["second"])
     uid = series.SeriesInstanceUID
+    slices = read_series(cohort.folders["second"])
     submit_plane(pacs_server, uid, tmp_path, index=16)
     viewer.open(series.StudyInstanceUID)
     viewer.screenshot(pictures / "ohif-1-open.png")
@@ -36,12 +41,12 @@ def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxel
         expected = infer(pacs_server, model, uid, tmp_path)
         assert (expected > 0).any()
         assert_same_voxels(viewer.labelmap(), expected)
-    viewer.jump(16)
+    jump_to(viewer, slices, 16, ACQUIRED)
     viewer.wait_for_colour(500)
     drawn = viewer.coloured_pixels()
     viewer.screenshot(pictures / "ohif-3-propagated.png")
     empty = next(k for k in range(expected.shape[2]) if not expected[:, :, k].any())
-    viewer.jump(empty)
+    jump_to(viewer, slices, empty, ACQUIRED)
     assert drawn > 500
     assert viewer.coloured_pixels() < drawn / 20
 
