@@ -8,20 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spss.cli import _annotated_set
+
 if TYPE_CHECKING:
-    from spss.datasets import Annotations, Dataset
+    from spss.datasets import Annotations, Case, Dataset
     from spss.suggestion import ImageState, Suggestion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``spss suggest``."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder in the Decathlon layout")
-    parser.add_argument(
-        "--annotations",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="JSON: image name to the planes drawn so far or 'dense' (see 'spss budget')",
+    _annotated_set.add_arguments(
+        parser,
+        annotations="the planes drawn so far or 'dense'",
+        train_split_only="suggest no image of the benchmark's validation and test split",
     )
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="folder written by 'spss train', to score planes"
@@ -36,12 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where scores are kept, image by image (default: DIR of --model/plane_scores)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default auto)")
-    parser.add_argument(
-        "--train-split-only",
-        action="store_true",
-        help="suggest no image of the benchmark's validation and test split",
-    )
     parser.add_argument("--json", action="store_true", help="print a JSON list")
 
 
@@ -49,16 +42,14 @@ def run(args: argparse.Namespace) -> int:
     """Prints the planes, most wanted first; says why if there is none."""
     import numpy as np
 
-    from spss.datasets import open_decathlon, read_annotations
     from spss.errors import InputError
     from spss.suggestion import suggest
 
     if args.n < 1:
         msg = f"-n must be 1 or more, got {args.n}."
         raise InputError(msg)
-    dataset = open_decathlon(args.data)
-    annotations = read_annotations(args.annotations, dataset)
-    states = _states(args, dataset, annotations)
+    dataset, annotations, cases = _annotated_set.open_set(args)
+    states = _states(args, dataset.class_names, annotations, cases)
     options: dict[str, Any] = {
         "strategy": args.strategy,
         "axis": args.axis,
@@ -73,10 +64,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _states(
-    args: argparse.Namespace, dataset: Dataset, annotations: Annotations
+    args: argparse.Namespace,
+    class_names: tuple[str, ...],
+    annotations: Annotations,
+    cases: tuple[Case, ...],
 ) -> list[ImageState]:
     """One a readable image; the others are named on stderr."""
-    from spss.datasets import split
     from spss.errors import InputError
     from spss.suggestion import ImageState
     from spss.suggestion.score_folder import ScoreFolder
@@ -85,12 +78,9 @@ def _states(
     shelf = None
     if args.model is not None:
         folder = args.scores or args.model / "plane_scores"
-        shelf = ScoreFolder.open(folder, args.model, dataset.class_names, device=args.device)
-    taken = set(split(dataset)["train"])
+        shelf = ScoreFolder.open(folder, args.model, class_names, device=args.device)
     states = []
-    for case in dataset.cases:
-        if args.train_split_only and case.name not in taken:
-            continue
+    for case in cases:
         entry = annotations.get(case.name, ())
         try:
             grid = read_grid(case.image)

@@ -6,18 +6,18 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from spss.cli import _annotated_set
+
 DEFAULT_METHOD = "spss"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``spss train``."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder in the Decathlon layout")
-    parser.add_argument(
-        "--annotations",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="JSON: image name to planes or 'dense'; only these are ever read (see 'spss budget')",
+    _annotated_set.add_arguments(
+        parser,
+        annotations="planes or 'dense'; only these are ever read",
+        train_split_only="leave out images of the benchmark's validation and test split, even as "
+        "unlabelled",
     )
     parser.add_argument(
         "--method", default=DEFAULT_METHOD, help=f"training method (default {DEFAULT_METHOD})"
@@ -27,16 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--iterations", type=int, metavar="N", help="steps (default 600)")
     length.add_argument("--minutes", type=float, metavar="M", help="training time instead of steps")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default auto)")
     parser.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
     parser.add_argument("--memory-gb", type=float, help="what to plan for (default: half the free)")
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="prepared volumes, to share between trainings"
-    )
-    parser.add_argument(
-        "--train-split-only",
-        action="store_true",
-        help="leave out images of the benchmark's validation and test split, even as unlabelled",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
@@ -45,20 +39,13 @@ def run(args: argparse.Namespace) -> int:
     """Trains and says where the model is."""
     from tqdm import tqdm
 
-    from spss.datasets import load_label_of, open_decathlon, read_annotations, split
+    from spss.datasets import load_label_of
     from spss.training import TrainingCase, train
 
-    dataset = open_decathlon(args.data)
-    annotations = read_annotations(args.annotations, dataset)
+    dataset, annotations, taken = _annotated_set.open_set(args)
     load = partial(load_label_of, annotations=annotations, class_count=len(dataset.class_names))
-    taken = set(split(dataset)["train"])
-    cases = [
-        TrainingCase(case.name, case.image, load(case))
-        for case in dataset.cases
-        if case.name in taken or not args.train_split_only
-    ]
     result = train(
-        cases,
+        [TrainingCase(case.name, case.image, load(case)) for case in taken],
         dataset.class_names,
         out=args.out,
         method=args.method,
