@@ -25,7 +25,7 @@ from spss.datasets.phantoms import make_phantoms
 from spss_apps.benchmarks.soak_annotator import Annotator, Asked
 from spss_apps.benchmarks.soak_check import compare, names_in_log
 from spss_apps.benchmarks.soak_figure import draw
-from spss_apps.benchmarks.soak_memory import MemoryRecord
+from spss_apps.benchmarks.soak_memory import MemoryRecord, growth
 from spss_apps.server import ServerProcess
 
 LABELS = ("front", "back")
@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the measurement."""
     parser.add_argument("--annotators", type=int, default=16)
     parser.add_argument("--submits", type=int, default=200, help="of each annotator")
-    parser.add_argument("--minutes", type=float, default=30.0, help="stop after so long")
-    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--minutes", type=float, default=30.0, help="go on for at least so long")
+    parser.add_argument("--longest", type=float, default=60.0, metavar="MINUTES")
+    parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--propagate-every", type=int, default=5, metavar="N")
     parser.add_argument("--train-minutes", type=float, default=3.0)
     parser.add_argument("--nice", type=int, default=10, help="priority of server and annotators")
@@ -73,7 +74,7 @@ def soak(args: argparse.Namespace, root: Path) -> dict[str, Any]:
     server.start_seconds = _START_SECONDS
     with server, MemoryRecord(server.process_id) as memory:  # the server runs by then
         started = time.monotonic()
-        annotators = _start(args, server.url, studies, started + 60 * args.minutes)
+        annotators = _start(args, server.url, studies, started)
         training = _Training(server.url, args.train_minutes)
         _wait(annotators, args.annotators * args.submits, training)
         seconds = time.monotonic() - started
@@ -96,11 +97,12 @@ def soak(args: argparse.Namespace, root: Path) -> dict[str, Any]:
             log, [f.stem.split(".")[0] for f in studies.glob("images*/*")]
         ),
         "load": os.getloadavg(),
+        "server_gb": growth(memory.samples),
         "memory": memory.samples,
     }
 
 
-def _start(args: argparse.Namespace, url: str, studies: Path, deadline: float) -> list[Annotator]:
+def _start(args: argparse.Namespace, url: str, studies: Path, now: float) -> list[Annotator]:
     annotators = [
         Annotator(
             url,
@@ -108,7 +110,8 @@ def _start(args: argparse.Namespace, url: str, studies: Path, deadline: float) -
             number=number,
             submits=args.submits,
             propagate_every=args.propagate_every,
-            deadline=deadline,
+            at_least=now + 60 * args.minutes,
+            deadline=now + 60 * args.longest,
         )
         for number in range(args.annotators)
     ]

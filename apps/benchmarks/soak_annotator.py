@@ -29,7 +29,7 @@ class Asked:
 
 
 class Annotator(threading.Thread):
-    """Annotates until its submits are made or the time is over.
+    """Annotates until its submits are made and the least time is over, or all time is.
 
     Args:
         url: the server.
@@ -37,7 +37,8 @@ class Annotator(threading.Thread):
         number: which annotator; also its seed.
         submits: how many to make.
         propagate_every: every so many submits it asks for a propagation.
-        deadline: in `time.monotonic` seconds.
+        at_least: goes on until then although its submits are made, in `time.monotonic` seconds.
+        deadline: stops then, in the same seconds.
     """
 
     def __init__(
@@ -48,20 +49,22 @@ class Annotator(threading.Thread):
         number: int,
         submits: int,
         propagate_every: int,
+        at_least: float,
         deadline: float,
     ) -> None:
         super().__init__(daemon=True)
         self.asked: list[Asked] = []
         self.acknowledged: list[dict[str, Any]] = []
         self._url, self._studies, self._client = url, studies, f"annotator {number}"
-        self._submits, self._every, self._deadline = submits, propagate_every, deadline
+        self._submits, self._every = submits, propagate_every
+        self._at_least, self._deadline = at_least, deadline
         self._rng = np.random.default_rng(number)
         self._session = requests.Session()
 
     def run(self) -> None:
         """The annotator's day."""
         with tempfile.TemporaryDirectory() as folder, self._session:
-            while len(self.acknowledged) < self._submits and time.monotonic() < self._deadline:
+            while self._goes_on():
                 sample = self._next_sample()
                 if sample is None:
                     time.sleep(1)
@@ -69,6 +72,11 @@ class Annotator(threading.Thread):
                 self._submit(*sample, Path(folder))
                 if len(self.acknowledged) % self._every == 1:
                     self._propagate(sample[0])
+
+    def _goes_on(self) -> bool:
+        now = time.monotonic()
+        is_done = len(self.acknowledged) >= self._submits and now >= self._at_least
+        return not is_done and now < self._deadline
 
     def _next_sample(self) -> tuple[str, Plane] | None:
         answer = self._ask(

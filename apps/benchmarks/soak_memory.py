@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 EVERY_SECONDS = 5.0
+_WARM_SECONDS = 300.0
+"""What a server loads when it is first asked is no growth."""
 
 
 class MemoryRecord:
@@ -56,6 +60,22 @@ class MemoryRecord:
             self.samples.append((seconds, round(own / 1e9, 3), round(children / 1e9, 3)))
             if self._over.wait(EVERY_SECONDS):
                 return
+
+
+def growth(samples: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Does the server's memory grow? Medians of a minute, in GB, and the highest value.
+
+    Args:
+        samples: as `MemoryRecord.samples`.
+    """
+    count = max(1, round(60 / EVERY_SECONDS))
+    warm = [own for seconds, own, _ in samples if seconds >= _WARM_SECONDS]
+    own = warm or [sample[1] for sample in samples]
+    return {
+        "after_5_minutes": round(float(np.median(own[:count])), 3),
+        "in_the_end": round(float(np.median(own[-count:])), 3),
+        "highest": round(max(sample[1] for sample in samples), 3),
+    }
 
 
 def _resident(process: psutil.Process) -> int:
