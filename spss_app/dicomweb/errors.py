@@ -33,3 +33,7 @@ class PacsError(NotReadyError, HTTPException):
 
 class PacsAwayError(PacsError):
     """The DICOMweb server cannot be reached at all, or does not answer in time."""
+
+
+class PacsUnreadableError(PacsError):
+    """What the DICOMweb server sent is damaged; other things that it has may be fine."""

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from spss.annotation import Plane
 from spss.errors import InputError
 from spss.types import ClassMap
-from spss_app.dicomweb.errors import PacsError
+from spss_app.dicomweb.errors import PacsError, PacsUnreadableError
 from spss_app.dicomweb.image_cache import ImageCache
 from spss_app.dicomweb.ohif_export import REFUSE, correct_ohif, is_from_ohif, which_ohif
 from spss_app.dicomweb.outbox import Outbox
@@ -167,7 +167,11 @@ class SegmentationExchange:
             if time.monotonic() > deadline:
                 break
             uid = str(header.SOPInstanceUID)
-            entry = self._take(header, series, image_ids)
+            try:
+                entry = self._take(header, series, image_ids)
+            except PacsUnreadableError as error:  # looked at again by the next call
+                _logger.warning("A segmentation was passed over: %s", error)
+                continue
             self.register.add({uid: entry})
             if entry.state == "imported":
                 sentences.append(entry.detail)
@@ -197,10 +201,18 @@ class SegmentationExchange:
                 continue
             found += [
                 (header, series)
-                for header in self._pacs.headers(series.study_uid, series.uid)
-                if str(header.SOPInstanceUID) not in done
+                for header in self._headers(series)
+                if header.get("SOPInstanceUID") and str(header.SOPInstanceUID) not in done
             ]
         return sorted(found, key=lambda pair: _drawn_at(pair[0]))
+
+    def _headers(self, series: FoundSeries) -> list[Dataset]:
+        """None if they are unreadable: one damaged series must not hold up the others."""
+        try:
+            return self._pacs.headers(series.study_uid, series.uid)
+        except PacsUnreadableError as error:
+            _logger.warning("A series of segmentations was passed over: %s", error)
+            return []
 
     def _take(self, header: Dataset, series: FoundSeries, image_ids: Collection[str]) -> Known:
         image_id = referenced_series(header) or ""
@@ -226,8 +238,9 @@ class SegmentationExchange:
 
 
 def _drawn_at(header: Dataset) -> tuple[str, str, int]:
+    number = header.get("InstanceNumber")
     return (
         str(header.get("ContentDate") or header.get("SeriesDate") or ""),
         str(header.get("ContentTime") or header.get("SeriesTime") or ""),
-        int(header.get("InstanceNumber") or 0),
+        number if isinstance(number, int) else 0,  # two numbers in one field are none
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,24 +10,23 @@ from typing import Any, TypeVar
 
 import requests
 from dicomweb_client import DICOMwebClient
-from monailabel.datastore.dicom import DICOMwebClientX
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from requests.adapters import HTTPAdapter
 
-from spss_app.dicomweb.errors import PacsAwayError, PacsError
+from spss_app.dicomweb.client import make_client
+from spss_app.dicomweb.errors import PacsAwayError, PacsError, PacsUnreadableError
 
 SEGMENTABLE = ("CT", "MR", "PT", "NM", "US")
 """Modalities asked for when the user names none: those whose series can be a stack of grey
 images. Colour and multi-frame series among them are refused one by one, by name."""
 
-CONNECT_SECONDS = 3.0
 SEARCH_SECONDS = 5.0
 TRANSFER_SECONDS = 60.0
 AWAY_SECONDS = 5.0
 """After a failure nobody waits for the server again for this long; requests fail at once."""
 
 _PAGE = 500
+_UNREADABLE = (*(ValueError, KeyError, TypeError, AttributeError, EOFError), InvalidDicomError)
 _Answer = TypeVar("_Answer")
 
 
@@ -72,8 +70,8 @@ class Pacs:
         transfer_seconds: float = TRANSFER_SECONDS,
     ) -> None:
         self.url = url.rstrip("/")
-        self._searcher = _client(self.url, auth, prefixes, search_seconds)
-        self._carrier = _client(self.url, auth, prefixes, transfer_seconds)
+        self._searcher = make_client(self.url, auth, prefixes, search_seconds)
+        self._carrier = make_client(self.url, auth, prefixes, transfer_seconds)
         self._away_until = 0.0
         self._away_because = ""
         self._guard = threading.Lock()
@@ -113,10 +111,12 @@ class Pacs:
         Raises:
             PacsError: the server is away or refuses.
         """
-        items = self._ask(
-            lambda: self._searcher.retrieve_series_metadata(study_uid, series_uid), "headers"
-        )
-        return [_dataset(item) for item in items]
+
+        def question() -> list[Dataset]:
+            items = self._searcher.retrieve_series_metadata(study_uid, series_uid)
+            return [_dataset(item) for item in items]
+
+        return self._ask(question, "headers")
 
     def fetch(self, study_uid: str, series_uid: str) -> list[Dataset]:
         """All instances of a series, with pixels.
@@ -186,44 +186,10 @@ class Pacs:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 self._away_because = msg
             raise PacsAwayError(msg) from error
-        except (ValueError, KeyError, EOFError, InvalidDicomError) as error:
-            msg = f"The DICOM server {self.url} sent something unreadable for {what}: {error}"
-            raise PacsError(msg) from error
-
-
-class _TimeoutAdapter(HTTPAdapter):
-    """Gives every request a time-out; dicomweb-client itself sets none."""
-
-    def __init__(self, read_seconds: float) -> None:
-        self._timeout = (CONNECT_SECONDS, read_seconds)
-        super().__init__()
-
-    def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Sends with the time-out unless the caller gave one."""
-        options["timeout"] = options.get("timeout") or self._timeout
-        return super().send(request, **options)
-
-
-def _client(
-    url: str, auth: Any, prefixes: tuple[str | None, str | None, str | None], read_seconds: float
-) -> DICOMwebClient:
-    session = requests.Session()
-    session.auth = auth
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _TimeoutAdapter(read_seconds))
-    qido, wado, stow = prefixes
-    client = DICOMwebClientX(
-        url=url,
-        session=session,
-        qido_url_prefix=qido,
-        wado_url_prefix=wado,
-        stow_url_prefix=stow,
-    )
-    # It logs a traceback for every failed request, which is reported here in one sentence.
-    logging.getLogger("retrying").setLevel(logging.CRITICAL)
-    # Its own retries wait up to 30 s inside a request that a person is waiting for.
-    client.set_http_retry_params(retry=False)
-    return client
+        except _UNREADABLE as error:
+            reason = " ".join(str(error).split())[:200]
+            msg = f"The DICOM server {self.url} sent something unreadable for {what} ({reason})."
+            raise PacsUnreadableError(msg) from error
 
 
 def _dataset(item: dict[str, Any]) -> Dataset:
@@ -237,7 +203,10 @@ def _uid(item: dict[str, Any]) -> str:
 
 
 def _found(item: dict[str, Any]) -> FoundSeries | None:
-    dataset = _dataset(item)
+    try:
+        dataset = _dataset(item)
+    except _UNREADABLE:
+        return None
     uid, study_uid = str(dataset.get("SeriesInstanceUID", "")), dataset.get("StudyInstanceUID", "")
     if not uid or not study_uid:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,12 @@ from spss_app.dicomweb.series import Series
 GRID_TOLERANCE = 0.1
 """How far, in voxels, a SEG's voxel centre may lie from the image's before it is another grid.
 Viewers write positions with 3 to 6 decimals, which is far below a tenth of any voxel."""
+
+_DAMAGED = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError),
+    *(TypeError, ValueError),
+)
+"""What absent, doubled and wrong values raise somewhere in the middle."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,10 @@ class SegmentationLabel:
 
 def referenced_series(dataset: Dataset) -> str | None:
     """SeriesInstanceUID of the images a SEG was drawn on, or None if it does not say."""
-    for item in dataset.get("ReferencedSeriesSequence") or ():
-        return str(item.SeriesInstanceUID)
-    return None
+    items = dataset.get("ReferencedSeriesSequence")
+    first = items[0] if isinstance(items, Sequence) and items else None
+    uid = first.get("SeriesInstanceUID") if isinstance(first, Dataset) else None
+    return str(uid) if uid else None
 
 
 def read_segmentation(dataset: Dataset, series: Series) -> SegmentationLabel:
@@ -53,7 +60,31 @@ def read_segmentation(dataset: Dataset, series: Series) -> SegmentationLabel:
         InputError: if the SEG belongs to another series or frame of reference, its grid is not the
             images', two segments carry one name or cover one voxel, or it is damaged.
     """
+    _decode(dataset)
     name = f"Segmentation {dataset.get('SOPInstanceUID', 'without a UID')}"
+    try:
+        return _read(dataset, series, name)
+    except InputError:
+        raise
+    except _DAMAGED as error:
+        raise _damaged(name, error) from error
+
+
+def _decode(dataset: Dataset) -> None:
+    """Takes every value apart now: pydicom does so when it is asked for, which may be anywhere."""
+    try:
+        for _ in dataset.iterall():
+            pass
+    except Exception as error:  # pydicom raises a different type for each damage
+        raise _damaged("The segmentation", error) from error
+
+
+def _damaged(name: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"{name} is damaged and cannot be read ({reason}): store it again.")
+
+
+def _read(dataset: Dataset, series: Series, name: str) -> SegmentationLabel:
     _check_reference(dataset, series, name)
     names = _segment_names(dataset, name)
     classes = np.zeros(series.shape, np.uint8)
@@ -150,8 +181,7 @@ def _frames(dataset: Dataset, name: str) -> NDArray[np.uint8]:
     try:
         pixels = dataset.pixel_array
     except Exception as error:  # pydicom raises a different type for each damage
-        msg = f"The pixels of {name} cannot be decoded: {error}"
-        raise InputError(msg) from error
+        raise _damaged(f"The pixel data of {name}", error) from error
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or ()
     if len(groups) != count:
         msg = f"{name} has {count} frames but places for {len(groups)}: it is damaged."

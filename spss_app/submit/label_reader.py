@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spss.errors import InputError
-from spss.types import ClassMap
+from spss.types import UNDECIDED, ClassMap
 from spss.volumes import Grid, check_same_grid, read_label
 from spss.volumes.formats import itk_affine
 from spss.volumes.grid import AFFINE_TOLERANCE_MM, OnGrid
@@ -36,21 +36,30 @@ def read_label_file(path: Path, *, like: OnGrid) -> LabelFile:
         InputError: the file is broken, lies on another grid, or holds values that are no classes.
     """
     if path.name.lower().endswith(".nrrd"):
-        image = _read_nrrd(path)
-        names = _segments(image)
-        if names:
-            return _from_segments(image, names, path.name, like)
+        reader = _open_nrrd(path)
+        segments = _segments(reader)
+        if segments:
+            return _from_segments(reader, segments, path, like)
     return LabelFile(read_label(path, like=like, allow_undecided=True), {})
 
 
-def _read_nrrd(path: Path) -> Any:
+def _open_nrrd(path: Path) -> Any:
+    """The header alone: it may claim more voxels than there is memory."""
     import SimpleITK as sitk
 
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
     try:
-        return sitk.ReadImage(str(path))
+        reader.ReadImageInformation()
     except RuntimeError as error:
-        msg = f"File {path.name} cannot be read, it is corrupt or truncated: export it again."
-        raise InputError(msg) from error
+        raise _unreadable(path) from error
+    return reader
+
+
+def _unreadable(path: Path) -> InputError:
+    return InputError(
+        f"File {path.name} cannot be read, it is corrupt or truncated: export it again."
+    )
 
 
 def _segments(image: Any) -> list[tuple[str, int, int]]:
@@ -59,12 +68,21 @@ def _segments(image: Any) -> list[tuple[str, int, int]]:
     number = 0
     while image.HasMetaDataKey(f"Segment{number}_Name"):
         layer, value = (
-            int(_header(image, f"Segment{number}_{key}", default))
-            for key, default in (("Layer", "0"), ("LabelValue", str(number + 1)))
+            _number(image, f"Segment{number}_{key}", default)
+            for key, default in (("Layer", 0), ("LabelValue", number + 1))
         )
         found.append((_header(image, f"Segment{number}_Name", ""), layer, value))
         number += 1
     return found
+
+
+def _number(image: Any, key: str, default: int) -> int:
+    text = _header(image, key, str(default))
+    try:
+        return int(text)
+    except ValueError as error:
+        msg = f"The segmentation's {key} is {text!r:.100}, no whole number: export it again."
+        raise InputError(msg) from error
 
 
 def _header(image: Any, key: str, default: str) -> str:
@@ -72,16 +90,21 @@ def _header(image: Any, key: str, default: str) -> str:
 
 
 def _from_segments(
-    image: Any, segments: list[tuple[str, int, int]], name: str, like: OnGrid
+    reader: Any, segments: list[tuple[str, int, int]], path: Path, like: OnGrid
 ) -> LabelFile:
     """Segments get the values 1, 2, …; where two overlap the later one wins, as in a label map."""
-    layers = _layers(image)
-    box = _place(image, name, like)
+    name = path.name
+    box = _place(reader, name, like)
+    if len(segments) >= UNDECIDED or reader.GetNumberOfComponents() > len(segments):
+        msg = (
+            f"Segmentation {name} has {len(segments)} segments in "
+            f"{reader.GetNumberOfComponents()} layers: use at most {UNDECIDED - 1} segments, and "
+            "no more layers than segments."
+        )
+        raise InputError(msg)
+    layers = _layers(reader, path)
     values = np.zeros(like.shape, np.uint8)
     part = values[box]
-    if part.shape != layers.shape[1:] or len(segments) >= 255:
-        msg = f"Segmentation {name} does not fit into its image: export it with the image's grid."
-        raise InputError(msg)
     for number, (_, layer, value) in enumerate(segments, start=1):
         if not 0 <= layer < len(layers):
             msg = f"Segmentation {name} names a layer {layer} that it does not have."
@@ -90,17 +113,15 @@ def _from_segments(
     return LabelFile(values, {number: s[0] for number, s in enumerate(segments, start=1)})
 
 
-def _layers(image: Any) -> NDArray[Any]:
+def _layers(reader: Any, path: Path) -> NDArray[Any]:
     """``(L, I, J, K)``: overlapping segments are kept in layers."""
     import SimpleITK as sitk
 
-    array = sitk.GetArrayFromImage(image)  # (K, J, I) or (K, J, I, L)
-    if array.ndim == 3:
-        return array.T[np.newaxis]
-    if array.ndim == 4:
-        return array.transpose(3, 2, 1, 0)
-    msg = f"A segmentation must be 3-D, got {array.ndim} axes."
-    raise InputError(msg)
+    try:
+        array = sitk.GetArrayFromImage(reader.Execute())  # (K, J, I) or (K, J, I, L)
+    except (RuntimeError, MemoryError) as error:
+        raise _unreadable(path) from error
+    return array.T[np.newaxis] if array.ndim == 3 else array.transpose(3, 2, 1, 0)
 
 
 def _place(image: Any, name: str, like: OnGrid) -> tuple[slice, slice, slice]:
@@ -110,7 +131,10 @@ def _place(image: Any, name: str, like: OnGrid) -> tuple[slice, slice, slice]:
         InputError: its voxels are not voxels of the image.
     """
     affine = itk_affine(image)
-    size = image.GetSize()[:3]
+    size = image.GetSize()
+    if len(size) != 3:
+        msg = f"Segmentation {name} has {len(size)} axes instead of 3: export it again."
+        raise InputError(msg)
     offset = np.linalg.solve(like.affine[:3, :3], affine[:3, 3] - like.affine[:3, 3])
     start = np.rint(offset).astype(int)
     expected = np.array(like.affine)

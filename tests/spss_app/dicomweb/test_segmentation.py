@@ -239,6 +239,26 @@ def _no_places(segmentation: Dataset) -> None:
         del group.PlanePositionSequence
 
 
+def _numberless(segmentation: Dataset) -> None:
+    del segmentation.SegmentSequence[0].SegmentNumber
+
+
+def _placeless(segmentation: Dataset) -> None:
+    del (
+        segmentation.PerFrameFunctionalGroupsSequence[0]
+        .PlanePositionSequence[0]
+        .ImagePositionPatient
+    )
+
+
+def _doubled(segmentation: Dataset) -> None:
+    segmentation.SegmentSequence[0].SegmentNumber = [1, 2]
+
+
+def _groupless(segmentation: Dataset) -> None:
+    segmentation.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence = []
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -249,8 +269,12 @@ def _no_places(segmentation: Dataset) -> None:
         (_other_frame, "another frame of reference"),
         (_other_grid, "another grid"),
         (_outside, "reaches outside"),
-        (_torn, "cannot be decoded"),
+        (_torn, "pixel data of .* is damaged"),
         (_no_places, "where its frames lie"),
+        (_numberless, "damaged"),
+        (_placeless, "damaged"),
+        (_doubled, "damaged"),
+        (_groupless, "damaged"),
     ],
 )
 def test_a_segmentation_that_cannot_be_trusted_is_refused_in_one_sentence(
@@ -261,6 +285,28 @@ def test_a_segmentation_that_cannot_be_trusted_is_refused_in_one_sentence(
     with pytest.raises(InputError, match=words) as refusal:
         read_segmentation(segmentation, series)
     assert segmentation.SOPInstanceUID in str(refusal.value)
+
+
+def test_values_that_cannot_be_decoded_are_refused_in_one_sentence(
+    series: Series, classes: ClassMap
+) -> None:
+    buffer = BytesIO()
+    segmentation = write_segmentation(classes, NAMES, series)
+    pydicom.dcmwrite(buffer, segmentation, write_like_original=False)
+    number = b"\x62\x00\x04\x00US\x02\x00\x01\x00"  # SegmentNumber 1
+    assert number in buffer.getvalue()
+    torn = buffer.getvalue().replace(number, number.replace(b"US", b"QQ"))
+    with pytest.raises(InputError, match=r"damaged.*store it again") as refusal:
+        read_segmentation(pydicom.dcmread(BytesIO(torn)), series)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_reference_that_is_none_names_no_series() -> None:
+    for items in ([Dataset()], []):
+        dataset = Dataset()
+        dataset.ReferencedSeriesSequence = items
+        assert referenced_series(dataset) is None
+    assert referenced_series(Dataset()) is None
 
 
 @pytest.mark.parametrize(

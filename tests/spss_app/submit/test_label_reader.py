@@ -88,3 +88,38 @@ def test_a_torn_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(InputError):
         read_label_file(path, like=grid)
+
+
+def _spoiled(tmp_path, key, value):
+    """A good segmentation with one header field changed."""
+    path = tmp_path / "label.seg.nrrd"
+    grid = _write_segmentation(path, [np.ones((3, 4, 2), np.uint8)], [("front", 0, 1)])
+    image = sitk.ReadImage(str(path))
+    image.SetMetaData(key, value)
+    sitk.WriteImage(image, str(path))
+    return path, grid
+
+
+@pytest.mark.parametrize("key", ["Segment0_Layer", "Segment0_LabelValue"])
+def test_a_header_without_a_number_is_refused_by_name(tmp_path, key):
+    path, grid = _spoiled(tmp_path, key, "first")
+    with pytest.raises(InputError, match=f"{key} is 'first'") as refusal:
+        read_label_file(path, like=grid)
+    assert type(refusal.value) is InputError
+
+
+def test_a_header_that_claims_more_voxels_than_the_image_is_refused_before_reading(tmp_path):
+    path, grid = _spoiled(tmp_path, "Segment0_Layer", "0")
+    head, _, voxels = path.read_bytes().partition(b"sizes: 3 4 2")
+    assert voxels
+    path.write_bytes(head + b"sizes: 30000 30000 30000" + voxels)
+    with pytest.raises(InputError, match=r"has shape \(30000, 30000, 30000\)"):
+        read_label_file(path, like=grid)
+
+
+def test_more_layers_than_segments_are_refused(tmp_path):
+    path = tmp_path / "label.seg.nrrd"
+    layers = [np.ones((3, 4, 2), np.uint8)] * 3
+    grid = _write_segmentation(path, layers, [("front", 0, 1)])
+    with pytest.raises(InputError, match="1 segments in 3 layers"):
+        read_label_file(path, like=grid)
