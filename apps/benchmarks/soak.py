@@ -142,7 +142,7 @@ class _Training:
         """Asks for it, once."""
         with self._guard:
             if not self._asked:
-                request = {"minutes": self._minutes, "device": "cpu"}
+                request: dict[str, Any] = {"minutes": self._minutes, "device": "cpu"}
                 requests.post(f"{self._url}/train/spss", json=request, timeout=300)
                 self._asked = True
 
