@@ -21,8 +21,8 @@ from spss_apps.benchmarks.training_jobs import (
     run_study,
 )
 from spss_apps.benchmarks.training_page import write_section
-from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_variants import Variant, parse_variant
+from spss_apps.benchmarks.variant_run import variant_run
 
 DEFECTS = (
     "a1_integer_weights",
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs what is missing, then writes table and figure of what there is."""
     studies = chosen_studies(args)
     runs = {
-        variant.label: [_run_of(variant, seed, args) for seed in args.seeds]
+        variant.label: [variant_run(variant, seed, args.iterations, args) for seed in args.seeds]
         for whole, others in studies
         for variant in (whole, *others)
     }
@@ -133,20 +133,6 @@ def compared(
             if base and documents[variant.label]
         ]
     return rows
-
-
-def _run_of(variant: Variant, seed: int, args: argparse.Namespace) -> Run:
-    return Run(
-        data=str(args.data),
-        budget=args.budget,
-        axis=args.axis,
-        method=variant.method,
-        seed=seed,
-        iterations=args.iterations,
-        device=args.device,
-        variant=variant.name,
-        constants=variant.constants,
-    )
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spss.volumes import replace_atomically
+from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.training_table import case_dice, interval, over_seeds, paired_difference
 from spss_apps.benchmarks.training_variants import Variant
 
@@ -68,9 +68,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axes.set_title(method, fontsize="medium")
         axes.grid(axis="x", alpha=0.3)
     panels[-1, 0].set_xlabel("mean test Dice minus the whole method's, 95 % interval")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+    save_figure(figure, path)
 
 
 def _is_of(row: Row, method: str) -> bool:

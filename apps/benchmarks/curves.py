@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spss.volumes import replace_atomically
+from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.training_jobs import (
     DEFAULT_ITERATIONS,
     add_reuse_argument,
@@ -22,9 +22,9 @@ from spss_apps.benchmarks.training_jobs import (
     run_study,
 )
 from spss_apps.benchmarks.training_page import write_section
-from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import interval, over_seeds
-from spss_apps.benchmarks.training_variants import Variant, parse_variant
+from spss_apps.benchmarks.training_variants import parse_variant
+from spss_apps.benchmarks.variant_run import variant_run
 
 FIGURE = "training_curves.png"
 METHODS = ("masked", "pseudo", "mean_teacher", "pln", "spss_reference", "spss")
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     variants = [parse_variant(text) for text in args.methods]
     # short trainings first: a curve that is cut off still has its beginning
     runs = [
-        _run_of(variant, multiple, seed, args)
+        variant_run(variant, seed, _steps(multiple, args), args)
         for seed in args.seeds
         for multiple in sorted(args.multiples)
         for variant in variants
@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     curves: Curves = {}
     for variant in variants:
         for multiple in sorted(args.multiples):
-            wanted = [_run_of(variant, multiple, seed, args) for seed in args.seeds]
+            wanted = [
+                variant_run(variant, seed, _steps(multiple, args), args) for seed in args.seeds
+            ]
             if found := finished(wanted, folders):
                 curves.setdefault(variant.label, {})[multiple] = found
     if curves:
@@ -123,9 +125,7 @@ def draw(curves: Curves, iterations: int, path: Path) -> None:
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+    save_figure(figure, path)
 
 
 def _entry(runs: list[dict[str, Any]] | None) -> str:
@@ -135,18 +135,9 @@ def _entry(runs: list[dict[str, Any]] | None) -> str:
     return f"{mean:.3f} ± {half:.3f}"
 
 
-def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:
-    return Run(
-        data=str(args.data),
-        budget=args.budget,
-        axis=args.axis,
-        method=variant.method,
-        seed=seed,
-        iterations=max(1, round(multiple * args.iterations)),
-        device=args.device,
-        variant=variant.name,
-        constants=variant.constants,
-    )
+def _steps(multiple: float, args: argparse.Namespace) -> int:
+    """Of a training that is ``multiple`` times as long as usual."""
+    return max(1, round(multiple * args.iterations))
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spss.volumes import replace_atomically
+from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.step_probe import Probe, load_in_words, measure_alone
 from spss_apps.benchmarks.training_jobs import DEFAULT_PAGE
 from spss_apps.benchmarks.training_page import write_section
@@ -104,9 +105,7 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
     _panel(panels[1], by_class, [p["classes"] for p in by_class], f"classes, patch {FIXED_EDGE}³")
     edges = [point["patch"][0] for point in by_size]
     panels[0].set_xticks([edge**3 for edge in edges], [f"{edge}³" for edge in edges])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+    save_figure(figure, path)
 
 
 def _panel(axes: Any, points: list[dict[str, Any]], x: list[int], name: str) -> None:

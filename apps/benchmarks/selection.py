@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spss.volumes import replace_atomically
+from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.training_jobs import (
     DEFAULT_ITERATIONS,
     add_study_arguments,
@@ -128,9 +128,7 @@ def draw(documents: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("share of the training done")
         axes.grid(alpha=0.3)
     panels[0].legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+    save_figure(figure, path)
 
 
 def _ratio(number: str, some: Counts, everything: Counts) -> float:

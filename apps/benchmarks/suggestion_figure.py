@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spss.volumes import replace_atomically
+from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 
 STYLE = {"oracle": "--", "random_scores": ":"}
@@ -32,9 +32,7 @@ def draw_curves(sets: Mapping[str, Curves], path: Path) -> None:
         axes.set_ylabel("mean test Dice, 95 % interval over seeds")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+    save_figure(figure, path)
 
 
 def points(cells: list[Document]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
