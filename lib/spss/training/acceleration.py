@@ -67,7 +67,11 @@ def probe(
     mixed = "bfloat16"
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         mixed = "float16"
-    candidates = (Acceleration(), Acceleration(mixed), Acceleration(mixed, channels_last=True))
+    candidates = [
+        Acceleration(precision, channels_last)
+        for precision in ("float32", mixed)
+        for channels_last in (False, True)
+    ]
     trials = [_Trial(network, shape, device, candidate) for candidate in candidates]
     # in turns, so that other work on the machine slows all of them alike
     with _one_thread() if device.type == "cpu" else nullcontext():

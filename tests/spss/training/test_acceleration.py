@@ -9,7 +9,7 @@ from torch import nn
 from spss.training import acceleration
 from spss.training.acceleration import Acceleration, probe
 
-SHAPE = (1, 1, 4, 4, 4)
+SHAPE = (1, 2, 4, 4, 4)
 CPU = torch.device("cpu")
 
 
@@ -24,39 +24,42 @@ def choose(monkeypatch: pytest.MonkeyPatch, seconds: dict[Acceleration, float]) 
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             mixed = torch.is_autocast_enabled("cpu")
-            last = image.is_contiguous(memory_format=torch.channels_last_3d) and mixed and calls[0]
-            calls[0] = mixed and not calls[0]
-            cost = seconds[Acceleration("bfloat16" if mixed else "float32", bool(last))]
-            now["processor"] += cost
+            last = image.is_contiguous(memory_format=torch.channels_last_3d)
+            now["processor"] += seconds[Acceleration("bfloat16" if mixed else "float32", last)]
             now["wall"] += 100 - now["wall"] % 7  # somebody else is working
             assert torch.get_num_threads() == 1
             return image * self.weight
 
-    calls = [False]
     monkeypatch.setattr(acceleration.time, "thread_time", lambda: now["processor"])
     monkeypatch.setattr(acceleration.time, "perf_counter", lambda: now["wall"])
     return probe(Step(), SHAPE, CPU)
 
 
-def costs(mixed: float, last: float) -> dict[Acceleration, float]:
+def costs(plain_last: float, mixed: float, last: float) -> dict[Acceleration, float]:
     return {
         Acceleration(): 1.0,
+        Acceleration(channels_last=True): plain_last,
         Acceleration("bfloat16"): mixed,
         Acceleration("bfloat16", channels_last=True): last,
     }
 
 
 @pytest.mark.parametrize(
-    ("mixed", "last", "chosen"),
+    ("plain_last", "mixed", "last", "chosen"),
     [
-        (0.4, 0.39, Acceleration("bfloat16")),
-        (0.9, 0.5, Acceleration("bfloat16", channels_last=True)),
-        (0.9, 0.9, Acceleration()),
+        (0.9, 0.4, 0.39, Acceleration("bfloat16")),
+        (0.9, 0.9, 0.5, Acceleration("bfloat16", channels_last=True)),
+        (0.7, 1.5, 1.2, Acceleration(channels_last=True)),
+        (0.9, 0.9, 0.9, Acceleration()),
     ],
 )
 def test_processor_time_decides_and_only_a_clear_gain_counts(
-    monkeypatch: pytest.MonkeyPatch, mixed: float, last: float, chosen: Acceleration
+    monkeypatch: pytest.MonkeyPatch,
+    plain_last: float,
+    mixed: float,
+    last: float,
+    chosen: Acceleration,
 ) -> None:
     threads = torch.get_num_threads()
-    assert choose(monkeypatch, costs(mixed, last)) == chosen
+    assert choose(monkeypatch, costs(plain_last, mixed, last)) == chosen
     assert torch.get_num_threads() == threads
