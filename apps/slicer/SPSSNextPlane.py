@@ -4,10 +4,13 @@ Install: in Slicer, Edit > Application Settings > Modules > Additional module pa
 of this file and restart; or drag this file onto the window and confirm "Add Python scripted
 modules". The module is then found under Modules > Active Learning > SPSS Next Plane.
 
-The classes above the line "Slicer from here on" need neither Qt nor VTK and are tested with the
-project. What is below that line has not been run inside a real Slicer by the project's tests: it
-uses only documented calls (slicer.util.loadVolume, saveNode, JumpSliceByCentering,
-ExportSegmentsToLabelmapNode), and says in the status line what failed.
+What stands above the line "Slicer from here on" needs neither Qt nor VTK; it is tested with the
+project, against a running server too. What is below that line has NOT been run inside a real
+Slicer: the project's tests run its steps with stand-ins for Slicer, Qt and VTK, which show that the
+right calls are made in the right order and not that Slicer does what its documentation says of
+them: slicer.util.loadVolume and saveNode, vtkMRMLSliceNode.JumpAllSlices and RotateToVolumePlane,
+vtkSegmentation.AddEmptySegment, ExportSegmentsToLabelmapNode. How the panel looks, the drag and
+drop, and Slicer's own settings were not seen either. What fails is said in the status line.
 
 This file depends on nothing but Python's standard library and Slicer, so that it can be copied.
 """
@@ -15,7 +18,6 @@ This file depends on nothing but Python's standard library and Slicer, so that i
 from __future__ import annotations
 
 import json
-import math
 import os
 import tempfile
 import typing
@@ -47,6 +49,12 @@ class Server:
         self.url = url.rstrip("/")
         self.client_id = client_id
         self.token = token
+
+    def labels(self) -> list[str]:
+        """Names of the task's structures; empty before the first submit has named them."""
+        info = json.loads(self._ask("GET", "/info/"))
+        names = info.get("labels") or []
+        return [str(name) for name in names if str(name) not in NOT_EXPORTED]
 
     def next_plane(self, strategy: str = "self_paced") -> NextPlane:
         """Asks which volume and which plane to draw next.
@@ -169,11 +177,6 @@ class NextPlane(typing.NamedTuple):
         return f"{self.name} plane {self.index}: {self.reason}"
 
 
-def rotation_angle(normal_ras: tuple[float, ...]) -> float:
-    """Angle in degrees between the plane's normal and the patient axis closest to it."""
-    return math.degrees(math.acos(min(1.0, max(abs(component) for component in normal_ras))))
-
-
 def exported_segments(names: list[str]) -> list[dict]:
     """``label_info`` for segments in screen order; their values in the label map are 1, 2, ….
 
@@ -244,6 +247,7 @@ if slicer is not None:
             super().setup()
             self.plane = None
             self.volume = None
+            self.segmentation = None
             self.folder = tempfile.mkdtemp(prefix="spss-next-plane-")
             settings = qt.QSettings()
             self.address = qt.QLineEdit(
@@ -281,7 +285,7 @@ if slicer is not None:
             qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
             try:
                 action()
-            except (ServerError, ValueError, RuntimeError) as error:
+            except (ServerError, ValueError, KeyError, OSError, RuntimeError) as error:
                 self.status.text = str(error)
             finally:
                 qt.QApplication.restoreOverrideCursor()
@@ -289,35 +293,47 @@ if slicer is not None:
         def on_next(self) -> None:
             """Asks for the plane, loads its volume, prepares segments and jumps there."""
             server = self.server()
-            self.plane = server.next_plane()
-            file = server.download_image(self.plane, self.folder)
-            self.volume = slicer.util.loadVolume(file)
-            self.volume.SetName(self.plane.display_name)
-            slicer.util.setSliceViewerLayers(background=self.volume, fit=True)
+            plane = server.next_plane()
+            if self.plane is None or plane.image_id != self.plane.image_id or not self.is_open():
+                file = server.download_image(plane, self.folder)
+                self.open_volume(file, plane.display_name, server.labels())
+            self.plane = plane
+            self.volume.SetName(plane.display_name)
             self.jump()
-            self.status.text = self.plane.text
+            self.status.text = plane.text
+
+        def is_open(self) -> bool:
+            """Whether volume and segmentation are still in the scene, which a user may clear."""
+            nodes = (self.volume, self.segmentation)
+            return all(node is not None and slicer.mrmlScene.IsNodePresent(node) for node in nodes)
+
+        def open_volume(self, file: str, name: str, labels: list[str]) -> None:
+            """Shows a volume, with an empty segment for each structure to draw."""
+            self.volume = slicer.util.loadVolume(file)
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+            node.CreateDefaultDisplayNodes()
+            node.SetReferenceImageGeometryParameterFromVolumeNode(self.volume)
+            for label in labels:
+                node.GetSegmentation().AddEmptySegment("", label)
+            self.segmentation = node
+            slicer.util.setSliceViewerLayers(background=self.volume, fit=True)
 
         def jump(self) -> None:
-            """Moves all slice views through the plane's centre; turns them for an oblique image."""
-            if self.plane is None:
+            """Moves all slice views through the plane's centre, along the volume's own planes."""
+            if self.plane is None or not self.is_open():
                 msg = "Ask for the next plane first."
                 raise ServerError(msg)
-            if rotation_angle(self.plane.normal_ras) > 0.5 and self.volume is not None:
-                for view in slicer.app.layoutManager().sliceViewNames():
-                    node = slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode()
-                    node.RotateToVolumePlane(self.volume)
+            for view in slicer.app.layoutManager().sliceViewNames():
+                node = slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode()
+                node.RotateToVolumePlane(self.volume)  # an oblique volume has planes of its own
             slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *self.plane.point_ras)
 
         def on_submit(self) -> None:
-            """Exports the segments of the volume's segmentation and submits the plane."""
-            if self.plane is None or self.volume is None:
+            """Exports the volume's segments and submits the plane."""
+            if self.plane is None or not self.is_open():
                 msg = "Ask for the next plane first."
                 raise ServerError(msg)
-            nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-            if not nodes:
-                msg = "There is no segmentation: draw in the Segment Editor first."
-                raise ServerError(msg)
-            segmentation = nodes[-1].GetSegmentation()
+            segmentation = self.segmentation.GetSegmentation()
             count = segmentation.GetNumberOfSegments()
             ids = [segmentation.GetNthSegmentID(number) for number in range(count)]
             names = [segmentation.GetSegment(segment).GetName() for segment in ids]
@@ -328,7 +344,7 @@ if slicer is not None:
             label = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
             try:
                 slicer.modules.segmentations.logic().ExportSegmentsToLabelmapNode(
-                    nodes[-1], exported, label, self.volume
+                    self.segmentation, exported, label, self.volume
                 )
                 file = os.path.join(self.folder, "label.nii.gz")
                 slicer.util.saveNode(label, file)

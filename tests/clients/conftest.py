@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
+import threading
 import uuid
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -19,6 +24,64 @@ from spss_apps.clients.pacs_server import PacsServer
 from spss_apps.clients.slicer_client import SlicerClient
 
 PICTURES = Path(__file__).parents[2] / "docs" / "img"
+MODULE = Path(__file__).parents[2] / "apps" / "slicer" / "SPSSNextPlane.py"
+
+
+class Recorder:
+    """A server that answers what it is told and keeps what it is sent.
+
+    ``answers`` go by the beginning of the path; any other path gets ``answer``.
+    """
+
+    def __init__(self) -> None:
+        self.status, self.answer = 200, b"{}"
+        self.answers: dict[str, bytes] = {}
+        self.requests: list[tuple[str, str, Any, bytes]] = []
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                recorder.requests.append((self.command, self.path, self.headers, body))
+                known = (value for key, value in recorder.answers.items() if key in self.path)
+                answer = next(known, recorder.answer)
+                self.send_response(recorder.status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = handle_any  # noqa: N815
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def stop(self) -> None:
+        self.http.shutdown()
+        self.thread.join()
+        self.http.server_close()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def module() -> ModuleType:
+    """The Slicer module, loaded from its file as Slicer does, with whatever is in its place."""
+    spec = importlib.util.spec_from_file_location("SPSSNextPlane", MODULE)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import json
-import threading
-from collections.abc import Iterator
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +10,6 @@ import pytest
 
 from spss_apps.child_server import free_port
 
-SOURCE = Path(__file__).parents[2] / "apps" / "slicer" / "SPSSNextPlane.py"
 SAMPLE = {
     "id": "case 7",
     "name": "case 7.nii.gz",
@@ -31,59 +26,8 @@ SAMPLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def module() -> ModuleType:
-    """Loaded from its file, as Slicer does, with nothing of Slicer there."""
-    spec = importlib.util.spec_from_file_location("SPSSNextPlane", SOURCE)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-class Recorder:
-    """A server that answers what it is told and keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.status, self.answer = 200, b"{}"
-        self.requests: list[tuple[str, str, Any, bytes]] = []
-        recorder = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                recorder.requests.append((self.command, self.path, self.headers, body))
-                self.send_response(recorder.status)
-                self.send_header("Content-Length", str(len(recorder.answer)))
-                self.end_headers()
-                self.wfile.write(recorder.answer)
-
-            do_GET = do_POST = do_PUT = handle_any  # noqa: N815
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def stop(self) -> None:
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    server = Recorder()
-    yield server
-    server.stop()
-
-
 def test_it_asks_for_the_next_plane_and_reads_the_suggestion(
-    module: ModuleType, recorder: Recorder
+    module: ModuleType, recorder: Any
 ) -> None:
     recorder.answer = json.dumps(SAMPLE).encode()
     plane = module.Server(recorder.url, "anna").next_plane()
@@ -97,7 +41,7 @@ def test_it_asks_for_the_next_plane_and_reads_the_suggestion(
 
 
 def test_the_volume_is_downloaded_unless_the_servers_file_can_be_read_here(
-    module: ModuleType, recorder: Recorder, tmp_path: Path
+    module: ModuleType, recorder: Any, tmp_path: Path
 ) -> None:
     recorder.answer = b"voxels"
     plane = module.NextPlane.from_sample(SAMPLE)
@@ -111,7 +55,7 @@ def test_the_volume_is_downloaded_unless_the_servers_file_can_be_read_here(
 
 
 def test_a_name_with_folders_in_it_stays_in_the_folder(
-    module: ModuleType, recorder: Recorder, tmp_path: Path
+    module: ModuleType, recorder: Any, tmp_path: Path
 ) -> None:
     plane = module.NextPlane.from_sample({**SAMPLE, "name": "../../evil.nii.gz"})
     file = module.Server(recorder.url).download_image(plane, str(tmp_path))
@@ -119,7 +63,7 @@ def test_a_name_with_folders_in_it_stays_in_the_folder(
 
 
 def test_a_submit_names_the_plane_and_the_segments(
-    module: ModuleType, recorder: Recorder, tmp_path: Path
+    module: ModuleType, recorder: Any, tmp_path: Path
 ) -> None:
     recorder.answer = json.dumps({"understood": "1 axial plane, 57"}).encode()
     label = tmp_path / "label.nii.gz"
@@ -153,18 +97,29 @@ def test_a_submit_names_the_plane_and_the_segments(
     ],
 )
 def test_what_the_server_says_is_shown_as_one_sentence(
-    module: ModuleType, recorder: Recorder, status: int, answer: bytes, words: str
+    module: ModuleType, recorder: Any, status: int, answer: bytes, words: str
 ) -> None:
     recorder.status, recorder.answer = status, answer
     with pytest.raises(module.ServerError, match=words):
         module.Server(recorder.url).next_plane()
 
 
+@pytest.mark.parametrize(
+    ("info", "labels"),
+    [
+        ({"labels": ["background", "anterior", "posterior"]}, ["anterior", "posterior"]),
+        ({"labels": None}, []),
+        ({}, []),
+    ],
+)
+def test_the_structures_to_draw_are_asked_for(
+    module: ModuleType, recorder: Any, info: dict[str, Any], labels: list[str]
+) -> None:
+    recorder.answer = json.dumps(info).encode()
+    assert module.Server(recorder.url).labels() == labels
+    assert recorder.requests[0][:2] == ("GET", "/info/")
+
+
 def test_a_server_that_is_away_is_said_to_be_away(module: ModuleType) -> None:
     with pytest.raises(module.ServerError, match="your drawing is still here"):
         module.Server(f"http://127.0.0.1:{free_port()}").next_plane()
-
-
-def test_oblique_planes_are_told_from_straight_ones(module: ModuleType) -> None:
-    assert module.rotation_angle((0.0, 0.0, -1.0)) == pytest.approx(0)
-    assert module.rotation_angle((0.0, 0.18738, 0.98229)) == pytest.approx(10.8, abs=0.1)
