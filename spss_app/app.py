@@ -27,10 +27,10 @@ from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
 from spss_app.datastore.names import FINAL, ORIGINAL, check_tag
 from spss_app.endpoint_checks import install_checks
-from spss_app.hidden_names import hide_names, names_in
 from spss_app.http_errors import answers_http, not_found
 from spss_app.infer.propagate import Propagate
 from spss_app.infer.spss import Spss
+from spss_app.log_privacy import hide_names, names_in
 from spss_app.options import AppOptions
 from spss_app.overview import install_overview
 from spss_app.project import Project

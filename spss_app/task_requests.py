@@ -71,6 +71,8 @@ class TaskRequests(MONAILabelApp):
     def task_submitted(self, kind: str, request: Mapping[str, Any]) -> None:
         """A background task was started: its process takes a while until it can speak itself."""
         if kind == "train":
+            # noted here too: its own process does not know who asked
+            self.project.store.note("train_asked", model=request["model"])
             self._trainers[request["model"]].submitted(request)
 
     def bundle_path(self, model: Any) -> None:

@@ -28,6 +28,7 @@ from spss_app.datastore.names import (
 )
 from spss_app.datastore.safe_index import SafeIndex
 from spss_app.http_errors import answers_http
+from spss_app.serving.who import WHO
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,11 @@ class GuardedDatastore(SafeIndex):
     audit: AuditLog | None = None
 
     def note(self, action: str, **facts: Any) -> None:
-        """Writes a line of the audit log; where that fails, what was done stays done."""
+        """Writes a line of the audit log; where that fails, what was done stays done.
+
+        Who is logged in did it, whatever ``who`` a client gave; nobody is in a plain server.
+        """
+        facts["who"] = WHO.get() or facts.get("who", "")
         try:
             if self.audit is not None:
                 self.audit.write(action, **facts)

@@ -15,6 +15,7 @@ from fastapi import HTTPException, UploadFile
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
+from spss_app.serving.model_removal import noting
 from spss_app.serving.who import WHO
 
 _MARK = "_spss_answers"
@@ -23,6 +24,7 @@ _LONGEST_FILE_NAME_BYTES = 200
 _CHECKSUMS = ("SHA256", "SHA512", "MD5")
 _AUTHORED = ("add_image", "save_label")
 _MAKES_ARCHIVE = "download_dataset"
+_REMOVES_MODEL = "delete_model"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +59,8 @@ def install_answers() -> None:
         for name in names if module is not None else ():
             function = getattr(module, name)
             if not getattr(function, _MARK, False):
-                setattr(module, name, _answering(function))
+                noted = noting(function) if name == _REMOVES_MODEL else function
+                setattr(module, name, _answering(noted))
 
 
 def _answering(function: Callable[..., Any]) -> Callable[..., Any]:

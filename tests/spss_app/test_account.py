@@ -1,5 +1,6 @@
 """Who did what is on record, and the log that others read names nobody."""
 
+import hashlib
 import io
 import logging
 
@@ -8,8 +9,8 @@ import pytest
 
 from spss.annotation import Plane
 from spss.studies import AuditLog
-from spss_app.hidden_names import HiddenNames, pseudonym
-from spss_app.log_privacy import keep_ids_out_of_logs
+from spss_app.log_privacy import HiddenNames, keep_ids_out_of_logs, pseudonym
+from spss_app.serving.who import WHO
 
 PATIENT = "Doe^Jane_19700101"
 SPACED = "Müller Jörg 7.b"
@@ -139,3 +140,47 @@ def test_the_filter_keeps_records_it_cannot_read():
     uid = "1.2.840.113619.2.55.3"
     assert uid not in hidden.hidden(f"series {uid} of version 1.2.3")
     assert "version 1.2.3" in hidden.hidden(f"series {uid} of version 1.2.3")
+
+
+@pytest.fixture
+def ada():
+    """Somebody who is logged in, as `spss serve` knows her."""
+    token = WHO.set("ada")
+    yield
+    WHO.reset(token)
+
+
+def test_a_removed_network_is_on_record_with_its_hash(server, ada):
+    models = server.app.project.models
+    models.training.mkdir(parents=True)
+    (models.training / "model.pt").write_bytes(b"weights")
+    models.publish(models.keep_version({}))
+    assert server.http.delete("/model/spss").status_code == 200
+    assert models.published() is None
+    assert server.http.delete("/model/spss").status_code == 404  # and nothing to write down
+    (line,) = AuditLog(server.app.project.studies.audit_file).lines()
+    assert (line["action"], line["who"], line["model"]) == ("remove_model", "ada", "spss")
+    assert line["sha256"] == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_who_is_logged_in_stands_beside_every_deletion(
+    server, studies, tmp_path, only_plane, label_info, ada
+):
+    assert server.http.get("/info/").is_success
+    _submit(server, "phantom_001", tmp_path, only_plane, label_info, author="somebody else")
+    server.http.delete("/datastore/label", params={"id": "phantom_001", "tag": "final"})
+    server.http.delete("/datastore", params={"id": "phantom_002"})
+    assert _audit(server) == [
+        ("submit", "phantom_001", "ada"),
+        ("remove_label", "phantom_001", "ada"),
+        ("remove_image", "phantom_002", "ada"),
+    ]
+
+
+def test_who_asked_for_a_training_is_on_record(server, ada, monkeypatch):
+    monkeypatch.setattr(
+        "monailabel.utils.async_tasks.task.run_background_task", lambda request, method: {"id": "1"}
+    )
+    answer = server.http.post("/train/spss", json={"iterations": 2})
+    assert answer.status_code == 200, answer.text
+    assert _audit(server) == [("train_asked", "", "ada")]

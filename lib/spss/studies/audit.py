@@ -56,7 +56,7 @@ class AuditLog:
 
         Args:
             action: ``submit``, ``save_label``, ``remove_label``, ``import``, ``export``,
-                ``restore``, ``train``, ``publish``, …
+                ``restore``, ``train``, ``publish``, ``remove_model``, …
             image: image id, if the action concerns one.
             who: author or user, as far as known.
             sha256: of the label, model or file that was written.
