@@ -9,14 +9,12 @@ from torch import Tensor
 
 from spss.training.augmentation import (
     AugmentationConfig,
-    Placement,
     change_intensity,
-    place_patch,
     random_bend,
     random_matrix,
-    sample,
 )
 from spss.training.case import PreparedCase
+from spss.training.placement import Placement, place_patch, sample
 from spss.training.plan import Plan
 from spss.types import UNDECIDED
 
