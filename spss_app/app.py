@@ -23,6 +23,7 @@ from monailabel.utils.sessions import Sessions
 import spss
 from spss.annotation import Ledger
 from spss.errors import InputError
+from spss_app.background import step_aside
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
 from spss_app.datastore.names import FINAL, ORIGINAL, check_tag
@@ -71,6 +72,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         self.submitter: Submitter
         self._understood: dict[str, Understood] = {}
         self._scored_until = 0.0
+        step_aside()
         super().__init__(
             app_dir=app_dir,
             studies=studies,

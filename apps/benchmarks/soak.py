@@ -29,7 +29,7 @@ from spss_apps.benchmarks.soak_memory import MemoryRecord, growth
 from spss_apps.server import ServerProcess
 
 LABELS = ("front", "back")
-SHAPE = (20, 24, 16)
+SHAPE = (12, 14, 10)
 _START_SECONDS = 1200.0  # at low priority on a busy machine
 _TRAIN_AFTER = 0.1
 _PERCENTILE = 95
@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--submits", type=int, default=200, help="of each annotator")
     parser.add_argument("--minutes", type=float, default=30.0, help="go on for at least so long")
     parser.add_argument("--longest", type=float, default=60.0, metavar="MINUTES")
-    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--images", type=int, default=320)
     parser.add_argument("--propagate-every", type=int, default=5, metavar="N")
-    parser.add_argument("--train-minutes", type=float, default=3.0)
+    parser.add_argument("--train-minutes", type=float, default=10.0)
     parser.add_argument("--nice", type=int, default=10, help="priority of server and annotators")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with every number")
     parser.add_argument("--figure", type=Path, metavar="PNG", help="memory over time")
