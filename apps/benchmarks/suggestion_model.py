@@ -18,6 +18,7 @@ from spss.suggestion import OrganSummary, ScoreNote
 from spss.suggestion.score_image import score_image
 from spss.types import ClassMap
 from spss.volumes import read_image, read_label, replace_atomically
+from spss_apps.measuring import dice_of
 
 Document = dict[str, Any]
 
@@ -101,7 +102,7 @@ class Rounds:
         for name in split(self.dataset)["test"]:
             volume, truth = self._read(name)
             predicted = predictor.predict(volume).classes
-            dice[name] = mean_dice(predicted, truth, len(self.dataset.class_names))
+            dice[name] = dice_of(predicted, truth, len(self.dataset.class_names))
         return dice
 
     def _score(self, folder: Path, annotations: Annotations, recipe: Recipe) -> Document:
@@ -138,20 +139,9 @@ def plane_errors(predicted: ClassMap, truth: ClassMap, count: int) -> list[list[
     ]
 
 
-def mean_dice(predicted: ClassMap, truth: ClassMap, count: int) -> float:
-    """Mean over the foreground classes that truth or prediction has; NaN without any."""
-    scores = []
-    for value in range(1, count):
-        first, second = predicted == value, truth == value
-        size = int(first.sum()) + int(second.sum())
-        if size:
-            scores.append(2 * int((first & second).sum()) / size)
-    return float(np.mean(scores)) if scores else float("nan")
-
-
 def _dice_along(predicted: ClassMap, truth: ClassMap, count: int, axis: int) -> list[float]:
     planes = [Plane(axis, index).slices for index in range(truth.shape[axis])]
-    return [mean_dice(predicted[plane], truth[plane], count) for plane in planes]
+    return [dice_of(predicted[plane], truth[plane], count) for plane in planes]
 
 
 def read_note(document: Document) -> tuple[ScoreNote, OrganSummary | None]:

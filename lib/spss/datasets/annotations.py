@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from spss.annotation import Plane, SparseLabel
 from spss.datasets.dataset import Case, Dataset
+from spss.datasets.json_object import read_json_object
 from spss.errors import InputError
 from spss.volumes.atomic import replace_atomically
 from spss.volumes.labels import read_label, read_label_planes
@@ -93,18 +94,13 @@ def load_label_of(
 
 
 def _read_object(path: Path) -> dict[str, object]:
-    if not path.is_file():
-        msg = f"There is no annotations file {path}: make one with 'spss budget'."
-        raise InputError(msg)
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        msg = f"Annotations file {path} is not valid JSON ({error}): correct it."
-        raise InputError(msg) from error
-    if not isinstance(document, dict):
-        msg = f"Annotations file {path} must hold a JSON object: image name to list of planes."
-        raise InputError(msg)
-    return document
+    """Image names and what is listed for each, unchecked."""
+    return read_json_object(
+        path,
+        called=f"Annotations file {path}",
+        absent=f"There is no annotations file {path}: make one with 'spss budget'.",
+        holds=": image name to list of planes",
+    )
 
 
 def _entry(listed: object, name: str, path: Path) -> Entry:

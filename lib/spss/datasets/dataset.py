@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from spss.datasets.json_object import read_json_object
 from spss.errors import InputError
 from spss.types import MAX_CLASSES
 from spss.volumes.files import image_name, list_images
@@ -96,21 +96,13 @@ def read_description(root: Path) -> dict[str, Any]:
         InputError: it is absent or no JSON object.
     """
     path = root / "dataset.json"
-    if not path.is_file():
-        msg = (
-            f"There is no dataset.json in {root}: give a folder in the Decathlon layout "
-            "(dataset.json, imagesTr, labelsTr)."
-        )
-        raise InputError(msg)
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        msg = f"{path} is not valid JSON ({error}): correct it."
-        raise InputError(msg) from error
-    if not isinstance(description, dict):
-        msg = f"{path} must hold a JSON object with 'labels' and 'training'."
-        raise InputError(msg)
-    return description
+    return read_json_object(
+        path,
+        called=str(path),
+        absent=f"There is no dataset.json in {root}: give a folder in the Decathlon layout "
+        "(dataset.json, imagesTr, labelsTr).",
+        holds=" with 'labels' and 'training'",
+    )
 
 
 def class_names_of(labels: object, root: Path) -> tuple[str, ...]:
