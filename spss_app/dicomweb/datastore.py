@@ -15,7 +15,7 @@ from monailabel.datastore.dicom import DICOMWebDatastore
 from monailabel.datastore.local import DataModel, ImageLabelModel
 from monailabel.interfaces.exception import ImageNotFoundException
 
-from spss.annotation import BACKGROUND, Plane, folder_name
+from spss.annotation import BACKGROUND, folder_name
 from spss.annotation.durable import write_durably
 from spss.errors import InputError
 from spss.volumes import read_grid, read_label, write_label
@@ -27,6 +27,7 @@ from spss_app.dicomweb.image_cache import ImageCache
 from spss_app.dicomweb.image_list import ImageList, search_filters
 from spss_app.dicomweb.ohif_export import REFUSE
 from spss_app.dicomweb.pacs import Pacs
+from spss_app.dicomweb.report import annotated_planes, drawn_again, segmentation_report
 from spss_app.http_errors import answers_http
 
 SYNCHRONISE_SECONDS = 1.0
@@ -152,14 +153,12 @@ class DicomwebDatastore(GuardedDatastore):
 
     def status(self) -> dict[str, Any]:
         """Counts, and what the annotator should know about the PACS."""
-        known = self.exchange.register.known().values()
-        refused = [entry.detail for entry in known if entry.state in ("refused", "unsure")]
         return {
             **super().status(),
             "dicomweb": {
                 "away": self.found.away,
                 "unsent": len(self.exchange.outbox.pending()) + len(self._waiting()),
-                "refused_segmentations": refused[-20:],
+                **segmentation_report(self.exchange.register.known().values()),
                 "refused_series": {uid: r.reason for uid, r in self.images.refused().items()},
             },
         }
@@ -205,16 +204,18 @@ class DicomwebDatastore(GuardedDatastore):
         if self.on_submit is None:
             msg = "No ledger is there to take a segmentation."
             raise InputError(msg)
+        grid = read_grid(self.get_image_uri(image_id))
+        again = drawn_again(label, self.get_label_info(image_id, FINAL), grid.affine)
         # What came from the PACS is not sent back: two servers would answer each other for ever.
         self._importing.now = True
         try:
             with tempfile.TemporaryDirectory(prefix="spss-") as folder:
                 file = Path(folder) / "segmentation.nii.gz"
-                write_label(file, label.classes, like=read_grid(self.get_image_uri(image_id)))
+                write_label(file, label.classes, like=grid)
                 self.on_submit(image_id, file, params)
         finally:
             self._importing.now = False
-        return f"{incoming.provenance}: {', '.join(label.names)}"
+        return f"{incoming.provenance}: {', '.join(label.names)}{again}"
 
     def _send(self, image_id: str) -> None:
         """Writes the final label back as SEG; if the PACS is away, a note keeps it in mind."""
@@ -237,7 +238,7 @@ class DicomwebDatastore(GuardedDatastore):
         classes = read_label(file, like=read_grid(self.images.volume(image_id)))
         names = [BACKGROUND, *(str(item["name"]) for item in info.get("label_info", ()))]
         dense = bool(info.get("dense")) or "annotated_planes" not in info
-        planes = [Plane(p["axis"], p["index"]) for p in info.get("annotated_planes", ())]
+        planes = annotated_planes(info)
         said = "all voxels" if dense else f"{len(planes)} plane{'' if len(planes) == 1 else 's'}"
         digest = hashlib.sha256(classes.tobytes() + repr((names, dense, planes)).encode())
         return self.exchange.send(

@@ -18,7 +18,7 @@ from spss_app.dicomweb.image_list import search_filters
 from spss_app.dicomweb.pacs import SEGMENTABLE, Pacs
 from spss_app.dicomweb.segmentation_reader import read_segmentation
 from spss_app.dicomweb.segmentation_writer import write_segmentation
-from spss_app.dicomweb.series import Series
+from spss_app.dicomweb.series import Series, stack
 from spss_app.drafts import Drafts
 from spss_app.served import Served
 from spss_app.submit.submitter import Submitter
@@ -183,7 +183,9 @@ def test_a_pacs_away_in_mid_annotation_loses_nothing(
     assert server.store.status()["dicomweb"] == {
         "away": "",
         "unsent": 0,
+        "imported_segmentations": [],
         "refused_segmentations": [],
+        "waiting_segmentations": [],
         "refused_series": {},
     }
 
@@ -229,6 +231,39 @@ def test_a_segmentation_with_an_unknown_name_is_kept_and_said(
     assert "liver" in reason
     assert list((server.folder / "rejected").glob("*.nii.gz"))
     assert len(orthanc.series("SEG")) == 1
+
+
+def test_a_segmentation_of_an_unknown_series_is_kept_waiting_and_said(
+    orthanc: Orthanc, server: Server, image: Series
+) -> None:
+    datasets = make_series(np.zeros((10, 8, 6), np.int16))
+    unknown = stack(datasets, [Path(str(index)) for index in range(len(datasets))])
+    orthanc.store_datasets([write_segmentation(drawing(unknown), NAMES, unknown)])
+    assert server.planes(image.uid) == ()
+    (reason,) = server.store.status()["dicomweb"]["waiting_segmentations"]
+    assert f"refers to series {unknown.uid}, which is not among our images" in reason
+    orthanc.store_datasets(datasets)
+    assert server.planes(unknown.uid) == (Plane(2, 3),)
+    assert server.store.status()["dicomweb"]["waiting_segmentations"] == []
+
+
+def test_of_two_segmentations_that_overlap_the_later_counts_and_both_are_kept(
+    orthanc: Orthanc, server: Server, image: Series
+) -> None:
+    first, second = drawing(image), np.roll(drawing(image, value=2), 1, axis=0)
+    assert (first.astype(bool) & second.astype(bool)).any()
+    for minute, classes in ((20, second), (10, first)):  # stored in the wrong order
+        segmentation = write_segmentation(classes, NAMES, image)
+        segmentation.ContentDate, segmentation.ContentTime = "20260102", f"12{minute}00"
+        orthanc.store_datasets([segmentation])
+    assert server.planes(image.uid) == (Plane(2, 3),)
+    assert np.array_equal(server.ledger.sparse_label(image.uid, NAMES).classes, second)
+    older, _ = server.ledger.history(image.uid)
+    server.ledger.restore(image.uid, older.id)
+    assert np.array_equal(server.ledger.sparse_label(image.uid, NAMES).classes, first)
+    said = server.store.status()["dicomweb"]["imported_segmentations"]
+    assert "overlaps" not in said[0]
+    assert "overlaps what was drawn before on axial 3: the new one counts" in said[1]
 
 
 def test_uploads_are_sent_to_the_pacs_instead(server: Server, tmp_path: Path) -> None:
