@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> ServeSettings:
+    """Checks what cannot work, or would not be safe, before anything starts."""
     settings = ServeSettings(
         host=args.host,
         port=args.port,
@@ -110,6 +111,7 @@ def _token_file(args: argparse.Namespace) -> Path:
 
 
 def _serve(settings: ServeSettings, args: argparse.Namespace, app_folder: Path) -> None:
+    """Hands over to MONAI Label's own start, with this server's application in place of its own."""
     scheme = "https" if args.ssl_certfile else "http"
     print(f"Starting on {scheme}://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     if not settings.is_loopback and scheme == "http":
@@ -128,6 +130,7 @@ def _serve(settings: ServeSettings, args: argparse.Namespace, app_folder: Path) 
 
 
 def _arguments(args: argparse.Namespace, app_folder: Path) -> list[str]:
+    """MONAI Label's command line for the same start."""
     arguments = ["start_server", "--app", str(app_folder), "--studies", _studies(args.studies)]
     arguments += ["--host", args.host, "--port", str(args.port), "--verbose", args.verbose]
     arguments += ["--uvicorn_app", APPLICATION]
@@ -143,6 +146,7 @@ def _arguments(args: argparse.Namespace, app_folder: Path) -> list[str]:
 
 
 def _studies(studies: str) -> str:
+    """An address as it is, a folder by its full path."""
     if studies.startswith(("http://", "https://")):
         return studies.rstrip("/")
     folder = Path(studies).expanduser().resolve()

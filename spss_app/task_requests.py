@@ -80,6 +80,7 @@ class TaskRequests(MONAILabelApp):
         return
 
     def _checked_batch(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """As a single inference, with the images that batch inference may name."""
         if request.get("model") not in self._infers:
             raise not_found("model", request.get("model"), list(self._infers))
         images = getattr(request.get("images"), "value", request.get("images"))

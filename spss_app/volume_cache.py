@@ -84,6 +84,7 @@ class VolumeCache:
 
 
 def _signature(path: Path) -> Signature:
+    """Changes when somebody replaces the file."""
     try:
         state = path.stat()
     except OSError as error:

@@ -57,6 +57,7 @@ class SelfPaced(ScoringMethod):
         return sorted(here.intersection([*stale, *broken]))
 
     def _score(self, image_id: str, model: PublishedModel, device: str | None) -> None:
+        """Scores every plane of one image, with what was carried through it where something was."""
         project = self.project
         volume = project.volume(image_id)
         names = project.classes.names

@@ -38,6 +38,8 @@ def install_reasons() -> None:
 
 
 def _with_reason(sample: Callable[..., Any]) -> Callable[..., Any]:
+    """MONAI Label's answer ``{}`` has no place for a reason; a header has."""
+
     @functools.wraps(sample)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         """The sample, or the empty answer with its header."""

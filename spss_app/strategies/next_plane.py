@@ -134,6 +134,7 @@ class NextPlane(Strategy):
     def _why_nothing(
         self, states: Sequence[ImageState], broken: Mapping[str, str], client: str
     ) -> str:
+        """An empty answer needs a reason: images are held, broken, full, or there is none."""
         others = self.project.served.leased_to_others((s.image_id for s in states), client)
         open_ones = [s.image_id for s in states if not s.dense and s.image_id not in broken]
         held = others.intersection(open_ones)
@@ -150,6 +151,7 @@ class NextPlane(Strategy):
         return "no image is left" if states else "there is no image"
 
     def _answer(self, suggestion: Suggestion) -> Answer:
+        """The suggestion with all that viewers show of it."""
         project, image_id, plane = self.project, suggestion.image_id, suggestion.plane
         volume = project.volume(image_id)
         direction = plane.anatomical_name(volume.affine)

@@ -88,6 +88,7 @@ def to_task_classes(
 
 
 def _own_name(value: int, class_names: Sequence[str]) -> str:
+    """A label without names is numbered as the task is."""
     if value >= len(class_names):
         msg = (
             f"The label holds the value {value}, but the task has only the classes "

@@ -77,6 +77,7 @@ def _segments(image: Any) -> list[tuple[str, int, int]]:
 
 
 def _number(image: Any, key: str, default: int) -> int:
+    """A whole number of the file's header."""
     text = _header(image, key, str(default))
     try:
         return int(text)

@@ -104,6 +104,7 @@ class Submitter:
             self._publish(image_id, grid)
 
     def _publish(self, image_id: str, grid: OnGrid) -> None:
+        """Writes the final label that other clients read from what the ledger holds now."""
         names = self.classes.names
         revision = self.ledger.standing(image_id).revision
         sparse = self.ledger.sparse_label(image_id, names)
@@ -154,6 +155,7 @@ class Submitter:
     def _record(
         self, image_id: str, label: ClassMap, params: dict[str, Any], grid: OnGrid
     ) -> Understood:
+        """Decides what was drawn, by what was asked for and what was offered, and keeps it."""
         client = str(params.get("client_id") or "")
         asked = self.served.plane(image_id, client)
         if asked is not None and asked.index >= label.shape[asked.axis]:

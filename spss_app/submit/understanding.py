@@ -78,6 +78,7 @@ def in_words(
 
 
 def _as_named(named: object, shape: Shape) -> Annotated:
+    """What the client says it drew, checked against the image's shape."""
     if isinstance(named, str) and named.strip()[:1] in ("[", "{"):
         try:
             named = json.loads(named)
@@ -102,6 +103,7 @@ def _as_named(named: object, shape: Shape) -> Annotated:
 
 
 def _plane(item: Any) -> Plane:
+    """From ``{"axis": …, "index": …}`` or a pair of whole numbers."""
     pair = (item.get("axis"), item.get("index")) if isinstance(item, dict) else item
     whole = isinstance(pair, list | tuple) and all(type(number) is int for number in pair)
     if not whole or len(pair) != 2:
@@ -117,6 +119,7 @@ def _axes(planes: tuple[Plane, ...]) -> list[int]:
 def _direction(
     planes: tuple[Plane, ...], axis: int, label: ClassMap, names: Sequence[str], affine: Affine
 ) -> str:
+    """The planes across one axis and what was drawn on them, in words."""
     mine = [plane for plane in planes if plane.axis == axis]
     listed = ", ".join(str(plane.index) for plane in mine[:_LISTED_PLANES])
     more = f" and {len(mine) - _LISTED_PLANES} more" if len(mine) > _LISTED_PLANES else ""

@@ -120,6 +120,7 @@ class SpssTraining(TrainTask):
         return self.status.read()
 
     def _train_and_publish(self, method: str, options: dict[str, Any]) -> str:
+        """Trains, and publishes the network unless it is worse than the one that answers now."""
         annotated = [
             image_id
             for image_id in self.project.store.fetched_images()
@@ -151,6 +152,7 @@ class SpssTraining(TrainTask):
     def _train(
         self, method: str, options: dict[str, Any], held_out: Sequence[str]
     ) -> TrainingResult:
+        """In the models' folder, with what viewer and server were told."""
         project, folder = self.project, self.project.models.training
         minutes = options.get("minutes") or None
         arguments: dict[str, Any] = {
@@ -189,6 +191,7 @@ class SpssTraining(TrainTask):
         }
 
     def _case(self, image_id: str) -> TrainingCase:
+        """Of an image with its annotation, which is read when the training wants it."""
         project = self.project
         path = Path(project.store.get_image_uri(image_id))
         if project.ledger.standing(image_id).is_empty:
@@ -197,6 +200,7 @@ class SpssTraining(TrainTask):
         return TrainingCase(image_id, path, load)
 
     def _judge(self, model: PublishedModel, held_out: Sequence[str]) -> Verdict:
+        """On held-out images only, and on none that the old network trained on."""
         old = self.project.models.published()
         if old is None:
             return judge({}, None)
@@ -205,6 +209,7 @@ class SpssTraining(TrainTask):
         return judge(self._dice(model, unseen), self._dice(old, unseen))
 
     def _dice(self, model: PublishedModel, image_ids: Sequence[str]) -> dict[str, float]:
+        """On annotated voxels; an image that cannot be read is passed over and said."""
         project, names = self.project, self.project.classes.names
         scores = {}
         for image_id in image_ids:

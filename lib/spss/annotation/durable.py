@@ -31,6 +31,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """A new name is lost with the power as long as its folder has not reached the disk."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # some systems cannot open a folder

@@ -77,6 +77,7 @@ class Entry:
 
 
 def _parse(record: dict[str, Any]) -> Entry:
+    """Checks everything that later code relies on: the file may have been edited or torn."""
     if record.pop("format") != FORMAT_VERSION:
         msg = "unknown format version"
         raise ValueError(msg)

@@ -215,6 +215,7 @@ class Ledger:
         return FileLock(folder / LOCK_NAME, timeout=_LOCK_TIMEOUT_SECONDS)
 
     def _commit(self, entry: Entry, data: bytes) -> Entry:
+        """The label first, then the entry that names it, so that no entry lacks its label."""
         folder = self._folder(entry.image_id)
         last = max((e.sequence for e in self.history(entry.image_id)), default=0)
         now = datetime.now(timezone.utc)

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pairs(predictions: Path, labels: Path) -> dict[str, tuple[Path, Path]]:
+    """Prediction and truth by name; what only one of the folders has is left out."""
     truth_of = {image_name(path): path for path in list_images(labels)}
     pairs = {
         image_name(path): (path, truth_of[image_name(path)])
@@ -90,6 +91,7 @@ def _largest_value(path: Path) -> int:
 
 
 def _score(prediction: Path, truth: Path, class_count: int) -> Scores:
+    """Of one case, on the truth's grid and in its millimetres."""
     grid = read_grid(truth)
     return segmentation_scores(
         read_label(prediction, like=grid, class_count=class_count),
@@ -100,6 +102,7 @@ def _score(prediction: Path, truth: Path, class_count: int) -> Scores:
 
 
 def _table(summary: Summary, skipped: dict[str, str]) -> str:
+    """A class a row, and under it the weakest 5 %, which a mean hides."""
     width = max(len(name) for name in (*summary.statistics, "class"))
     head = [f"{_TITLES[metric]:>22}" for metric in METRICS]
     lines = [f"{'class':<{width}}" + "".join(head)]
@@ -131,6 +134,7 @@ def _write_json(
     skipped: dict[str, str],
     class_names: Iterable[str],
 ) -> None:
+    """Everything the table shows, and each case by itself."""
     names = list(class_names)
     document: dict[str, Any] = {
         "class_names": names,

@@ -54,6 +54,7 @@ def print_history(ledger: Ledger, image_id: str, *, as_json: bool) -> None:
 
 
 def _in_words(entry: Entry) -> str:
+    """One version as a line: when, who, what, and by which way it came."""
     who = entry.author or "unknown author"
     if entry.kind == "restore":
         what = f"restored the state after {entry.restores}" if entry.restores else "took all back"

@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    """Answers what needs no command, and imports only the module of the one that is asked for."""
     if not sys.warnoptions:
         # Deprecations inside MONAI and torch tell their authors something, not our users.
         warnings.simplefilter("ignore", FutureWarning)
@@ -77,6 +78,7 @@ def command_modules() -> dict[str, str]:
 
 
 def _run(name: str, module_name: str, arguments: Sequence[str]) -> int:
+    """Runs a command; what a user can mend ends in one sentence, not in a traceback."""
     try:
         module = importlib.import_module(module_name)
         return int(module.run(_parse(name, module, arguments)))
@@ -89,6 +91,7 @@ def _run(name: str, module_name: str, arguments: Sequence[str]) -> int:
 
 
 def _parse(name: str, module: ModuleType, arguments: Sequence[str]) -> argparse.Namespace:
+    """The module's docstring is the command's description."""
     parser = argparse.ArgumentParser(
         prog=f"spss {name}",
         description=module.__doc__,
@@ -99,6 +102,7 @@ def _parse(name: str, module: ModuleType, arguments: Sequence[str]) -> argparse.
 
 
 def _overview(modules: dict[str, str]) -> str:
+    """What ``spss --help`` prints."""
     width = max((len(name) for name in modules), default=0)
     lines = [f"  {name:<{width}}  {_first_line(module)}" for name, module in modules.items()]
     return "\n".join(

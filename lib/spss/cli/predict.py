@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _predict_one(predictor, path: Path, folder: Path, *, uncertainty: bool) -> None:  # type: ignore[no-untyped-def]
+    """Writes the label map, and the uncertainty where it was asked for, beside each other."""
     from spss.volumes import read_image, write_label, write_map
 
     volume = read_image(path)
@@ -66,6 +67,7 @@ def _written_name(path: Path) -> str:
 
 
 def _split_name(name: str) -> tuple[str, str]:
+    """Name and ending; ``.nii.gz`` is one ending."""
     from spss.volumes import image_name
 
     stem = image_name(name)

@@ -135,6 +135,7 @@ def _looked_at(
 
 
 def _why_nothing(states: list[ImageState]) -> str:
+    """An empty answer alone would look like an error."""
     if not states:
         return "there is no image to suggest."
     if all(state.dense for state in states):
@@ -143,6 +144,7 @@ def _why_nothing(states: list[ImageState]) -> str:
 
 
 def _as_json(found: Suggestion) -> dict[str, Any]:
+    """What a program needs to act on a suggestion."""
     return {
         "image": found.image_id,
         "axis": found.plane.axis,
@@ -153,6 +155,7 @@ def _as_json(found: Suggestion) -> dict[str, Any]:
 
 
 def _text(found: list[Suggestion]) -> str:
+    """A line that says where, and one below it that says why."""
     return "\n".join(
         f"{each.image_id}: axis {each.plane.axis} index {each.plane.index}\n    {each.reason}"
         for each in found

@@ -104,6 +104,7 @@ def _read_object(path: Path) -> dict[str, object]:
 
 
 def _entry(listed: object, name: str, path: Path) -> Entry:
+    """The planes of one image, each once, in order."""
     if listed == "dense":
         return "dense"
     if not isinstance(listed, list):
@@ -113,6 +114,7 @@ def _entry(listed: object, name: str, path: Path) -> Entry:
 
 
 def _plane(item: object, name: str, path: Path) -> Plane:
+    """One plane; booleans and fractions are no index."""
     axis, index = (item.get("axis"), item.get("index")) if isinstance(item, dict) else (None, None)
     if not _is_whole(axis) or not _is_whole(index) or axis not in (0, 1, 2):
         msg = (

@@ -138,6 +138,7 @@ def class_names_of(labels: object, root: Path) -> tuple[str, ...]:
 
 
 def _case(root: Path, entry: object) -> Case:
+    """From an entry with image and label, or from the image's name alone."""
     listed = {"image": entry} if isinstance(entry, str) else entry
     if not isinstance(listed, dict) or not isinstance(listed.get("image"), str):
         msg = f"{root / 'dataset.json'} has a training entry without 'image': {entry!r}."

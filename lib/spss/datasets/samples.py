@@ -88,6 +88,7 @@ def _try_download(cache: Path) -> bool:
 
 
 def _download(folder: Path) -> None:
+    """Fetches and unpacks the Decathlon's archive, whose checksum MONAI knows."""
     from monai.apps import DecathlonDataset
     from monai.apps.utils import download_and_extract
 
@@ -106,6 +107,7 @@ def _download(folder: Path) -> None:
 
 
 def _make_copies(folder: Path) -> None:
+    """Where the Decathlon's site is out of reach: copies of one real CT, each warped anew."""
     from spss.datasets.warped_copies import make_warped_copies
 
     paths = _fetch_scan(folder.parent)

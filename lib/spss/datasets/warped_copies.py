@@ -113,6 +113,7 @@ def _warp(
     grid: Grid,
     intensities: tuple[float, float],
 ) -> tuple[ImageArray, ClassMap]:
+    """One copy: turned, scaled, bent, brighter or darker, with noise of its own."""
     reference = _to_itk(np.zeros(grid.shape, np.uint8), grid)
     transform = sitk.CompositeTransform([_affine(rng, reference), _bend(rng, reference)])
     low, high = intensities
@@ -124,6 +125,7 @@ def _warp(
 
 
 def _affine(rng: np.random.Generator, reference: Any) -> Any:
+    """A random turn, shift and scaling about the middle of the volume."""
     transform = sitk.Euler3DTransform()
     size = reference.GetSize()
     transform.SetCenter(

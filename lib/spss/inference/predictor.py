@@ -126,6 +126,7 @@ class Predictor:
         )
 
     def _fill(self, result: _Result, image: NDArray[np.float32], slab: Slab) -> None:
+        """Writes one slab's part of the maps; its own maps are freed one after another."""
         part = torch.from_numpy(np.ascontiguousarray(image[slab.read]))
         clean = to_stored_slab(self._probabilities(part, noise=0.0), slab)
         lookup = np.asarray(self.config.classes, dtype=np.uint8)

@@ -38,6 +38,7 @@ class EnsemblePropagator:
         return [self._join(stack, list(each)) for each in zip(*opinions, strict=True)]
 
     def _join(self, stack: Stack, opinions: list[Carried]) -> Carried:
+        """Each voxel trusts the method whose carried image resembles the real one there."""
         probabilities = np.zeros_like(opinions[0].probabilities)
         warped, total = np.zeros(stack.shape, np.float32), np.zeros(stack.shape, np.float32)
         for opinion in opinions:

@@ -83,6 +83,7 @@ def _carry(
     judge: Judge,
     range_slices: int | None,
 ) -> PseudoLabel:
+    """Every direction that was drawn is carried by itself; the fusion weighs them."""
     fusion = Fusion(class_count, label.shape)
     for axis in sorted({plane.axis for plane in label.planes}):
         stack = make_stack(image, axis, spacing_mm)

@@ -29,6 +29,7 @@ def carry_along_fields(
 
 
 def _carry_one(stack: Stack, drawn: DrawnSlice, register: Register) -> Carried:
+    """Slice by slice away from the plane; fields are composed, so the label is warped once."""
     classes = drawn.one_hot.shape[0]
     probabilities = np.zeros((classes, *stack.shape), np.float32)
     warped = np.zeros(stack.shape, np.float32)

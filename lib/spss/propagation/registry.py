@@ -42,6 +42,7 @@ def _demons(resources: Resources) -> Propagator:
 
 
 def _learned(resources: Resources) -> Propagator:
+    """With the network in the file that was given; without one it is fitted to the volume."""
     from spss.propagation.learned import LearnedPropagator
     from spss.propagation.registration_network import RegistrationNetwork
 

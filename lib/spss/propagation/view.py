@@ -98,6 +98,7 @@ def resize(maps: Maps, size: tuple[int, int]) -> Maps:
 
 
 def _box(own: NDArray[np.bool_], pixel_mm: tuple[float, float], radius_mm: float) -> Box:
+    """Rows and columns of the drawn structure with a margin of some radii."""
     sides = []
     for axis in (0, 1):
         places = np.flatnonzero(own.any(axis=1 - axis))

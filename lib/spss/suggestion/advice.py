@@ -128,6 +128,7 @@ def advise(
 
 
 def _predicted_gain(counts: Sequence[int], dice: Sequence[float], next_planes: int) -> float:
+    """By the power law of error over planes that fits the rounds so far; never below 0."""
     error = np.maximum(1.0 - np.asarray(dice), 1e-3)
     slope, offset = np.polyfit(np.log(counts), np.log(error), 1)
     slope = min(float(slope), 0.0)
@@ -145,6 +146,7 @@ def _last_gain(counts: Sequence[int], dice: Sequence[float]) -> str:
 
 
 def _verdict(gain: float, next_planes: int, least_gain: float, stop: bool) -> str:
+    """The gain as a sentence, and what may pay more where it is small."""
     planes = "plane" if next_planes == 1 else f"{next_planes} planes"
     if stop:
         return (

@@ -186,6 +186,7 @@ def _where_organ_is_known(images: Sequence[ImageState]) -> list[ImageState]:
 def _organ_share(
     images: Sequence[ImageState], axis: int
 ) -> tuple[float, float, float, float] | None:
+    """Median of where the organ lies, as shares of the axis; None if nothing is known."""
     shares = [
         np.asarray([*image.organ.extent[axis], *image.organ.broad[axis]])
         / max(image.shape[axis] - 1, 1)

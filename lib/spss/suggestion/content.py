@@ -38,6 +38,7 @@ def summarise_content(image: ImageArray) -> Extent:
 
 
 def _extent(busy: np.ndarray, axis: int, step: int, size: int) -> tuple[int, int]:
+    """First and last plane with much to see, on a smoothed curve so that one plane decides less."""
     others = tuple(other for other in range(3) if other != axis)
     curve = busy.sum(axis=others, dtype=np.float64)
     if len(curve) >= 3:

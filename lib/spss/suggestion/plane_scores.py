@@ -76,6 +76,7 @@ class PlaneScores:
 
 
 def _axis_from_json(data: Mapping[str, Any]) -> AxisScores:
+    """Arrays of one axis; a file whose arrays differ in length is refused."""
     arrays: dict[str, NDArray[Any]] = {
         name: np.asarray(data[name], np.uint8 if name == "least_certain" else np.float32)
         for name in AxisScores.__dataclass_fields__

@@ -71,6 +71,7 @@ def planes_text(count: int) -> str:
 
 
 def _numbers(scores: AxisScores, index: int, cohort: Cohort, standing: Standing) -> list[str]:
+    """What the scores say of a plane, each as a phrase with its number."""
     parts = []
     value = int(scores.least_certain[index])
     if value:
@@ -89,6 +90,7 @@ def _numbers(scores: AxisScores, index: int, cohort: Cohort, standing: Standing)
 
 
 def _nearest(image: ImageState, plane: Plane) -> str:
+    """How far the plane is from what a person has drawn."""
     if not image.planes:
         return "nothing is drawn in this volume"
     annotated = image.annotated_indices(plane.axis)

@@ -76,6 +76,7 @@ def score_planes(
 def _entropy(
     classes: ClassMap, uncertainty: ScalarMap | None, probabilities: Probabilities | None
 ) -> NDArray[np.float32]:
+    """The given map, or the entropy of the probabilities; 0 to 1 either way."""
     if uncertainty is None:
         if probabilities is None:
             msg = "Scoring planes needs the prediction's uncertainty map or its probabilities."

@@ -126,6 +126,7 @@ def entropy(cohort: Cohort, count: int, rng: np.random.Generator) -> list[Sugges
 def _fill_row(
     cohort: Cohort, index: int, worth: NDArray[np.float64], plane: NDArray[np.int64]
 ) -> None:
+    """The best plane of each class in one volume, and the best of all in the first column."""
     image = cohort.images[index]
     planes = cohort.free_planes(image)
     assert image.scores is not None  # the caller offers scored volumes only
@@ -164,6 +165,7 @@ def _trust(cohort: Cohort, offers: _Offers) -> NDArray[np.float64]:
 def _suggestion(
     cohort: Cohort, offers: _Offers, row: int, column: int, standing: Standing
 ) -> Suggestion:
+    """The offer as a plane with its reason; a class without one falls back to the best of all."""
     if offers.worth[row, column] <= 0:
         column = ANY_CLASS
     image = cohort.images[int(offers.images[row])]

@@ -181,6 +181,7 @@ class SparseTrainer(Trainer):
         return batch.channels_last()
 
     def _end_step(self) -> None:
+        """Ends a round where one is complete, and the training when all processes agree."""
         budget = self.training.budget
         if budget.round > self._round or budget.is_over:
             self._round = budget.round

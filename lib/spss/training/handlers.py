@@ -62,6 +62,7 @@ class ProgressBar:
             self._bar = None
 
     def _open(self, engine: SparseTrainer) -> None:
+        """Counts steps where iterations were asked for, else seconds."""
         budget = engine.training.budget
         total = budget.iterations or round(60 * (budget.minutes or 0))
         unit = "step" if budget.iterations else "s"
@@ -133,6 +134,7 @@ class RoundReport:
         self._tell(engine, {})
 
     def _report(self, engine: SparseTrainer) -> None:
+        """One round: means of its numbers to log, TensorBoard and whoever listens; a checkpoint."""
         budget = engine.training.budget
         numbers = self._means.take()
         numbers["learning_rate"] = engine.training.optimiser.param_groups[0]["lr"]
@@ -154,6 +156,7 @@ class RoundReport:
         self._tell(engine, numbers)
 
     def _report_refused(self, engine: SparseTrainer) -> None:
+        """Names the images of a step that was not taken, so that a bad file can be found."""
         self.write(
             event="step_refused",
             iteration=engine.training.budget.iteration,
@@ -162,6 +165,7 @@ class RoundReport:
         )
 
     def _tell(self, engine: SparseTrainer, numbers: dict[str, float]) -> None:
+        """In the words that MONAI Label's progress bars read."""
         if self._on_progress is None:
             return
         budget = engine.training.budget

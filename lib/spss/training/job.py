@@ -99,6 +99,7 @@ class Job:
         return self._result(training, report.best_metric)
 
     def _iterate(self, engine: SparseTrainer) -> None:
+        """Runs the engine under a bar; a finished training that is resumed has nothing to run."""
         if engine.training.budget.is_over:
             return
         bar = ProgressBar(show=self.options.show_progress and is_first())
@@ -110,6 +111,7 @@ class Job:
             bar.close()
 
     def _state(self, budget: Budget) -> TrainingState:
+        """Networks, optimiser and noise as they are before the first step."""
         student = self.settings.make_network(self.device)
         if self.settings.acceleration.channels_last:
             student = student.to(memory_format=torch.channels_last_3d)
@@ -130,6 +132,7 @@ class Job:
         )
 
     def _loader(self, training: TrainingState) -> BatchLoader:
+        """Batches whose composition the method decides anew as the training goes on."""
         plan, method, budget = self.settings.plan, training.method, training.budget
         return BatchLoader(
             self.preparation.cases,
@@ -143,6 +146,7 @@ class Job:
         )
 
     def _validate(self, training: TrainingState) -> float | None:
+        """Of the teacher, on the voxels that were annotated; None without held-out volumes."""
         return validation_dice(
             training.teacher,
             self.validation,
@@ -166,6 +170,7 @@ class Job:
         save_checkpoint(self.out / CHECKPOINT, training, loader, self.settings.to_json())
 
     def _log_start(self, report: RoundReport, training: TrainingState) -> None:
+        """All that is needed to say later how the model came about."""
         report.write(
             event="start",
             iteration=training.budget.iteration,
@@ -181,6 +186,7 @@ class Job:
     def _save(
         self, training: TrainingState, loader: BatchLoader, best_metric: float | None
     ) -> None:
+        """The last checkpoint, and the model with what there is to know about it."""
         budget, settings = training.budget, self.settings
         self._keep(training, loader)
         facts = {
@@ -201,6 +207,7 @@ class Job:
         save_model(self.out, config, training.teacher)
 
     def _result(self, training: TrainingState, best_metric: float | None) -> TrainingResult:
+        """What the caller is told."""
         return TrainingResult(
             folder=self.out,
             plan=self.settings.plan,

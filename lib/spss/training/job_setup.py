@@ -66,6 +66,7 @@ def _prepare(
     out: Path,
     title: str,
 ) -> Preparation:
+    """Under a bar; only what is trained on is propagated."""
     training = title == "Preparing"
     with tqdm(
         total=len(cases), desc=title, unit="volume", disable=not (options.show_progress and cases)
@@ -85,6 +86,7 @@ def _prepare(
 def _say_what_became_of(
     prepared: Preparation, settings: TrainingSettings, say: Callable[[str], None]
 ) -> None:
+    """Tells a person what was left out, and refuses where nothing is left to learn from."""
     labelled = sum(case.is_labelled for case in prepared.cases)
     say(f"{len(prepared.cases)} volumes, {labelled} of them annotated.")
     for name, reason in prepared.skipped.items():

@@ -69,6 +69,7 @@ def round_up(size: Shape, multiple: Shape) -> Shape:
 
 
 def _next_stride(edges: list[int], spacing: list[float]) -> list[int]:
+    """Halves axes whose voxels are fine and whose patch is long enough; nnU-Net's rule."""
     halvable = [edge >= 2 * SMALLEST_EDGE for edge in edges]
     if not any(halvable):
         return [1, 1, 1]
@@ -80,6 +81,7 @@ def _next_stride(edges: list[int], spacing: list[float]) -> list[int]:
 
 
 def _kernel(edges: list[int], spacing: list[float], family: str) -> tuple[int, int, int]:
+    """Flat where an axis is so coarse that its neighbours say little."""
     finest = min(spacing)
     sizes = [
         1 if edge == 1 or (family == "dynunet" and length >= 2 * finest) else 3

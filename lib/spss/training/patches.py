@@ -89,6 +89,7 @@ class PatchCutter:
         return placement, truth
 
     def _deform(self, centre: Tensor, random: torch.Generator) -> Placement:
+        """Where the patch lies, turned and bent in most cases."""
         plan, config = self.plan, self.config
         if _uniform(random) >= config.spatial:
             return place_patch(centre.to(self.device), plan.patch_size)
@@ -124,6 +125,7 @@ class PatchCutter:
 
 
 def _annotated_voxel(case: PreparedCase, random: torch.Generator) -> Tensor:
+    """A position that a person decided, often of a rare class."""
     voxels = case.annotated
     if _uniform(random) < CLASS_SHARE:
         classes = case.truth[voxels[:, 0], voxels[:, 1], voxels[:, 2]]

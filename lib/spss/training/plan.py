@@ -130,6 +130,7 @@ def make_plan(fingerprint: Fingerprint, *, memory_gb: float, on_gpu: bool = Fals
 
 
 def _plan_spacing(spacings_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median, but finer along an axis that is much coarser than the others; nnU-Net's rule."""
     target = np.median(spacings_mm, axis=0)
     worst = int(np.argmax(target))
     if target[worst] > ANISOTROPY * np.delete(target, worst).max():

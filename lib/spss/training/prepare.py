@@ -114,6 +114,7 @@ def _prepare_or_read(
     propagator: str | None,
     cache: Path | None,
 ) -> tuple[PreparedCase, str]:
+    """From the cache where image, label and plan are what they were."""
     label = None if case.load_label is None else case.load_label()
     if cache is None or not case.image.is_file():
         return _prepare(case, label, plan, classes, class_count, propagator)
@@ -229,6 +230,7 @@ def _to_network_classes(label: SparseLabel, classes: tuple[int, ...]) -> ClassMa
 
 
 def _check_label(label: SparseLabel, volume: Volume, class_count: int) -> None:
+    """On the image's grid, with classes that the data set names."""
     if label.shape != volume.shape:
         msg = (
             f"Label of {volume.name} has shape {label.shape} but its image has {volume.shape}: "

@@ -136,6 +136,7 @@ def check_same(given: TrainingOptions, kept: TrainingSettings) -> None:
 def _network(
     plan: Plan, class_count: int, method: str, seed: int, device: torch.device
 ) -> Segmenter:
+    """With an embedding only where the method needs one."""
     network = build_segmenter(
         plan.architecture,
         class_count=class_count,

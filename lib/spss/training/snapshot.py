@@ -43,6 +43,7 @@ class Snapshot:
         return broken
 
     def _is_broken(self) -> bool:
+        """True if a weight of either network is no finite number."""
         student, teacher, _ = self._parts
         return not all(
             bool(torch.isfinite(value).all())

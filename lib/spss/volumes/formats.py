@@ -106,6 +106,7 @@ def scalar_3d_shape(shape: tuple[int, ...], name: str) -> Shape:
 
 
 def _check_scalar(dtype: np.dtype, name: str) -> None:
+    """Colour and complex voxels would lose their meaning as one number."""
     if dtype.fields is not None or dtype.kind not in "biuf":
         msg = (
             f"Image {name} has colour or complex voxels ({dtype}): one number per voxel is needed, "
@@ -115,6 +116,7 @@ def _check_scalar(dtype: np.dtype, name: str) -> None:
 
 
 def _open_nifti(path: Path) -> Stored:
+    """Reads the header only; voxels are decompressed when they are asked for."""
     try:
         image = nib.load(path)
         affine = np.asarray(image.affine, dtype=np.float64)  # type: ignore[attr-defined]
@@ -136,6 +138,7 @@ def _open_nifti(path: Path) -> Stored:
 
 
 def _open_with_itk(path: Path) -> Stored:
+    """NRRD, MetaImage and the like; reads the header only."""
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()

@@ -77,6 +77,7 @@ def read_label_planes(
 
 
 def _open_label(path: str | Path, like: OnGrid | None) -> Stored:
+    """A label that lies elsewhere than its image is refused before a voxel is read."""
     stored = open_stored(path)
     name = image_name(path)
     check_affine(stored.affine, name)
@@ -88,6 +89,7 @@ def _open_label(path: str | Path, like: OnGrid | None) -> Stored:
 def _to_classes(
     values: NDArray[Any], name: str, class_count: int | None, allow_undecided: bool
 ) -> ClassMap:
+    """``uint8``; a value that is no class is named in the error."""
     if values.dtype.kind == "f":
         values = _whole_numbers(values, name)
     low, high = int(values.min()), int(values.max())
@@ -106,6 +108,7 @@ def _to_classes(
 
 
 def _whole_numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Rounds away what floats lost; resampled labels are told apart and refused."""
     if not np.isfinite(values).all():
         msg = f"Label {name} has voxels that are NaN or infinite: every voxel needs a class index."
         raise InputError(msg)

@@ -39,6 +39,7 @@ def write_map(path: str | Path, values: ScalarMap, *, like: OnGrid) -> None:
 
 
 def _write(path: Path, array: NDArray[Any], like: OnGrid) -> None:
+    """On the image's grid, in the format of the ending, complete or not at all."""
     if array.shape != tuple(like.shape):
         msg = (
             f"Cannot write {path.name}: the array has shape {array.shape} but {like.name} has "
@@ -59,6 +60,7 @@ def _write(path: Path, array: NDArray[Any], like: OnGrid) -> None:
 
 
 def _save_nifti(path: Path, array: NDArray[Any], affine: Affine) -> None:
+    """In mm, with the affine in both of NIfTI's places."""
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm", "sec")
     # Readers differ in whether they trust the sform or the qform: write both.
