@@ -191,6 +191,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         return understood.answer() if understood else {}
 
     def _load_sessions(self, load: bool = False) -> Sessions | None:
+        """Uploaded sessions in a folder of this server's own."""
         if not load:
             return None
         from monailabel.config import settings
@@ -241,6 +242,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
 
 
 def _open_store(studies: Studies, options: AppOptions) -> GuardedDatastore:
+    """A folder or a PACS behind the same interface."""
     if studies.images is not None:
         return LocalFolder(studies.images, studies.workspace)
     # imported here: a folder of images needs no DICOM library

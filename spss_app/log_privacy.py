@@ -93,6 +93,7 @@ class HiddenNames(logging.Filter):
         return _DICOM_UID.sub(lambda found: pseudonym(found.group()), text)
 
     def _learn(self) -> None:
+        """Names that came since, longest first: one that holds another is replaced as a whole."""
         # an id stays hidden after its image was removed
         names = self._known.union(name for name in self.names() if len(name) >= _SHORTEST)
         if names == self._known:
@@ -104,6 +105,7 @@ class HiddenNames(logging.Filter):
         self._known = names
 
     def _clean(self, record: logging.LogRecord) -> None:
+        """The record's text and traceback without names."""
         if record.name == _ACCESS_LOG and isinstance(record.args, tuple):
             # its formatter takes the arguments apart
             record.args = tuple(self.hidden(a) if isinstance(a, str) else a for a in record.args)

@@ -65,6 +65,7 @@ class AppOptions:
 
 
 def _parse(key: str, value: Any, default: Any) -> Any:
+    """A value in the kind of its default; all come as text from the command line."""
     if key == "labels":
         return parse_labels(value)
     if isinstance(default, float):

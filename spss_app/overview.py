@@ -95,6 +95,7 @@ def install_overview() -> None:
 
 
 def _image(project: Project, state: ImageState, held_out: set[str]) -> dict[str, Any]:
+    """One volume's row."""
     affine = np.eye(4) if state.affine is None else state.affine
     kind = "dense" if state.dense else "planes" if state.planes else "untouched"
     return {
@@ -117,6 +118,7 @@ def _name(project: Project, image_id: str) -> str:
 
 
 def _training(root: Path) -> dict[str, Any]:
+    """What the last training says of itself, and its curve."""
     try:
         status = json.loads((root / "train_status.json").read_bytes())
     except (OSError, ValueError):
@@ -141,6 +143,7 @@ def _curve(log: Path) -> list[dict[str, float]]:
 
 
 def _models(project: Project) -> list[dict[str, Any]]:
+    """Every kept network, oldest first, and which one answers; torn records are passed over."""
     published = project.models.published()
     records = []
     files = project.models.root.glob("*/record.json")

@@ -93,6 +93,7 @@ class TaskRequests(MONAILabelApp):
         return clean({**request, "images": images or "all", "image": None}, keys)
 
     def _batch_images(self, asked: Mapping[str, Any]) -> list[str]:
+        """By what the ledger holds, not by label files."""
         every = self.project.store.list_images()
         if asked["images"] == "all":
             return every

@@ -50,6 +50,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _available_bytes() -> int:
+    """What the system could give without swapping."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

@@ -128,6 +128,7 @@ class SegmentationExchange:
         return "Stored in the DICOM server as a segmentation."
 
     def _newest_digest(self, image_id: str) -> str:
+        """Of the content that was sent last for an image; empty if none was."""
         ours = [
             entry.detail
             for entry in self.register.known().values()
@@ -238,6 +239,7 @@ class SegmentationExchange:
 
 
 def _drawn_at(header: Dataset) -> tuple[str, str, int]:
+    """What segmentations are imported in the order of: date, time, number."""
     number = header.get("InstanceNumber")
     return (
         str(header.get("ContentDate") or header.get("SeriesDate") or ""),

@@ -107,6 +107,7 @@ class ImageCache:
         return read_series(folder)
 
     def _fetch(self, series_uid: str, folder: Path) -> None:
+        """Fetches a series and writes it as one volume, if all of it came."""
         found = self._pacs.find_one(series_uid)
         if found is None:
             msg = f"The DICOM server has no series {series_uid}: ask for a sample again."

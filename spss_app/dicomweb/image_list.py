@@ -81,6 +81,7 @@ class ImageList:
         return found
 
     def _ask(self) -> None:
+        """Asks the PACS anew; while it is away the last list stays."""
         self._asked_at = time.monotonic()
         try:
             listed = self._pacs.find_series(self._filters)

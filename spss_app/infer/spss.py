@@ -48,6 +48,7 @@ class Spss(StudyTask):
         return self.answer(draft, request, like=grid)
 
     def _draft(self, image_id: str | None, path: Path, device: str | None) -> Draft | None:
+        """The network's prediction; before the first training what was carried, if anything was."""
         model = self.project.models.published()
         if model is not None:
             prediction = self.project.predicting.predict(

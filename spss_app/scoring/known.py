@@ -93,6 +93,7 @@ def _inside(extent: Any, shape: Shape) -> bool:
 
 
 def _content(note: dict[str, Any]) -> Any:
+    """From a note of the cache; what is no extent is refused and made again."""
     try:
         first, second, third = ((int(low), int(high)) for low, high in note["extent"])
     except (KeyError, TypeError, ValueError) as error:

@@ -51,6 +51,7 @@ class HeldOutProgress:
         return [line for line in lines if isinstance(line, dict) and line.keys() >= _KEYS]
 
     def _dice(self, model: PublishedModel) -> dict[str, float]:
+        """Of a network on the images that it was not trained on."""
         project, names = self._project, self._project.classes.names
         dice = {}
         for image_id in model.record.get("held_out", []):

@@ -245,6 +245,7 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _constant_parser(default: Any) -> Parser:
+    """Checks a method's constant in a request by the kind of its default."""
     if isinstance(default, bool):
         return flag
     if isinstance(default, int | float):

@@ -48,6 +48,7 @@ def scan_entries(
 
 
 def _read_entry(path: Path) -> Entry:
+    """A file that was copied or renamed by hand is no entry: its name and folder must fit."""
     entry = Entry.from_json(path.read_bytes())
     if entry.id != path.stem or folder_name(entry.image_id) != path.parent.name:
         msg = "was written for another name or image"
@@ -56,6 +57,7 @@ def _read_entry(path: Path) -> Entry:
 
 
 def _is_label_of_an_entry(path: Path) -> bool:
+    """A label that no entry names was left by a write that was cut off."""
     name = path.name
     return (
         name.endswith(LABEL_ENDING)

@@ -237,6 +237,7 @@ class Ledger:
         return committed
 
     def _load(self, entry: Entry) -> ClassMap:
+        """The entry's label map, if it is still what was written."""
         path = self._folder(entry.image_id) / entry.label_file
         try:
             return read_label_file(path, sha256=entry.label_sha256, shape=entry.shape)

@@ -160,6 +160,7 @@ class Predictor:
         return tempered(probabilities, float(self.config.training.get("temperature") or 1.0))
 
     def _forward(self, part: torch.Tensor, noise: float, way: Effort) -> NDArray[np.float32]:
+        """Probabilities of one slab, in one pass or window by window, as ``way`` says."""
         network: Callable[[torch.Tensor], torch.Tensor] = self.network.to(way.device)
         if noise > 0:
             generator = torch.Generator(way.device).manual_seed(0)

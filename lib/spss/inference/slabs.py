@@ -101,6 +101,7 @@ def _cut(
     halo: Sequence[int],
     multiple: Sequence[int],
 ) -> list[Slab]:
+    """One slab for each combination of the three axes' parts."""
     per_axis = [
         _ranges(planned[axis], stored[axis], parts[axis], halo[axis], multiple[axis])
         for axis in range(3)

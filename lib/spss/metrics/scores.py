@@ -75,6 +75,7 @@ def segmentation_scores(
 def _class_scores(
     prediction: Mask, truth: Mask, spacing_mm: SpacingMm, diagonal_mm: float
 ) -> tuple[float, float, float, float]:
+    """Dice, Jaccard, HD95 and ASD of one class; NaN where it is in neither mask."""
     if not prediction.any() and not truth.any():
         return (float("nan"),) * 4
     if not prediction.any() or not truth.any():

@@ -118,6 +118,7 @@ def _unet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, i
 
 
 def _dynunet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:
+    """nnU-Net's network, the layer whose output is the embedding, and that layer's channels."""
     network = DynUNet(
         spatial_dims=3,
         in_channels=1,

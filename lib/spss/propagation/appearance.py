@@ -38,6 +38,7 @@ def histogram_likelihood(image: Maps, drawn: int, inside: Mask, ring: Mask) -> M
 
 
 def _log_histogram(values: Maps) -> NDArray[np.float64]:
+    """Smoothed, and never 0: a grey value that was not seen is unlikely, not impossible."""
     places = np.clip(values * BINS, 0, BINS - 1).astype(np.int32)
     counts = np.bincount(places, minlength=BINS).astype(np.float64)
     smooth = np.convolve(np.pad(counts, 3, mode="edge"), _KERNEL, "valid")
@@ -84,6 +85,7 @@ def _log_gaussian(samples: Maps, of: Maps, common: NDArray[np.float64]) -> Maps:
 
 
 def _gradient(image: Maps) -> Maps:
+    """Its length in each slice."""
     out = np.empty_like(image)
     for index, each in enumerate(image):
         across = cv2.Sobel(each, cv2.CV_32F, 1, 0, ksize=3)

@@ -113,6 +113,7 @@ def _factors(
     memory_gb: float,
     drawn: set[int],
 ) -> tuple[int, int, int]:
+    """How many voxels are taken together along each axis until the maps fit the memory."""
     factors = [1, 1, 1]
     while needed_gb(_coarse_shape(shape, factors), class_count, copies) > memory_gb:
         open_axes = [a for a in range(3) if factors[a] < min(_MOST_COARSE, shape[a])]
@@ -128,6 +129,7 @@ def _coarse_shape(shape: Shape, factors: Sequence[int]) -> tuple[int, ...]:
 
 
 def _block_means(image: ImageArray, factors: Sequence[int]) -> ImageArray:
+    """Means of whole blocks; the last block of an axis may be smaller."""
     for axis, factor in enumerate(factors):
         if factor == 1:
             continue

@@ -32,6 +32,7 @@ def check_input(
 
 
 def _check_label(label: SparseLabel, class_count: int) -> None:
+    """Something is drawn, and every class that is drawn is known."""
     largest = int(label.classes[label.annotated].max(initial=0))
     if largest >= class_count:
         msg = (

@@ -21,6 +21,7 @@ class CopyPropagator:
 
 
 def _copy(stack: Stack, drawn: DrawnSlice) -> Carried:
+    """The drawn slice on every slice up to the ends it is carried to."""
     probabilities = np.zeros((drawn.one_hot.shape[0], *stack.shape), np.float32)
     probabilities[:, drawn.first : drawn.last + 1] = drawn.one_hot[:, None]
     image = stack.slices[drawn.index]

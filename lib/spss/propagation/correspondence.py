@@ -72,6 +72,7 @@ class CorrespondencePropagator:
     def _carry_one(
         self, stack: Stack, slices: Tensor, drawn: DrawnSlice, encoder: torch.nn.Module
     ) -> Carried:
+        """Slice by slice away from the plane, each from the one that was carried before it."""
         probabilities = np.zeros((drawn.one_hot.shape[0], *stack.shape), np.float32)
         warped = np.zeros(stack.shape, np.float32)
         probabilities[:, drawn.index] = drawn.one_hot

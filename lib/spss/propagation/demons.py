@@ -56,6 +56,7 @@ class DemonsPropagator:
             return list(pool.map(one, pairs))
 
     def _field(self, target: NDArray[np.float32], source: NDArray[np.float32]) -> Field:
+        """From coarse to fine: each level starts from the field of the one before."""
         height, width = target.shape
         factor = max(1, math.ceil(self.smallest_side / math.sqrt(height * width)))
         field: Field | None = None
@@ -73,6 +74,7 @@ class DemonsPropagator:
     def _demons(
         self, target: NDArray[np.float32], source: NDArray[np.float32], start: Field
     ) -> Field:
+        """ITK's diffeomorphic demons on one thread; pairs of slices share the cores."""
         demons = sitk.DiffeomorphicDemonsRegistrationFilter()
         demons.SetNumberOfIterations(self.iterations)
         demons.SetSmoothDisplacementField(True)

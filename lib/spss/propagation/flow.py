@@ -73,6 +73,7 @@ class FlowPropagator:
         return max(1, round(height * factor)), max(1, round(width * factor))
 
     def _engine(self) -> cv2.DISOpticalFlow:
+        """OpenCV's dense inverse search down to single pixels."""
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis.setFinestScale(0)
         dis.setPatchSize(self.patch)

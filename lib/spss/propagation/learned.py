@@ -49,6 +49,7 @@ class LearnedPropagator:
     def _register(
         self, network: RegistrationNetwork, stack: Stack, pairs: list[tuple[int, int]]
     ) -> list[Field]:
+        """Fields of all pairs, ``batch`` of them in one pass."""
         slices = torch.from_numpy(np.ascontiguousarray(stack.slices))[:, None]
         fields: list[Field] = []
         with torch.inference_mode():

@@ -58,6 +58,7 @@ def _correspondence(resources: Resources) -> Propagator:
 
 
 def _ensemble(resources: Resources) -> Propagator:
+    """Flow and demons, weighed voxel by voxel."""
     from spss.propagation.ensemble import EnsemblePropagator
 
     return EnsemblePropagator(

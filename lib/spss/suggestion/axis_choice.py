@@ -47,6 +47,7 @@ def _fine_axes(spacing_mm: np.ndarray) -> list[int]:
 
 
 def _drawn_most(images: Sequence[ImageState]) -> int | None:
+    """The axis that people chose most often so far; None before any plane."""
     counts = np.zeros(3, int)
     for image in images:
         for plane in image.planes:

@@ -132,6 +132,7 @@ def _blur(image: Tensor, deviation: float) -> Tensor:
 
 
 def _rotation(axis: int, radians: float) -> Tensor:
+    """``(3, 3)``, about one axis."""
     first, second = (other for other in range(3) if other != axis)
     matrix = torch.eye(3)
     matrix[first, first] = matrix[second, second] = math.cos(radians)

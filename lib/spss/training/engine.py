@@ -111,6 +111,7 @@ class SparseTrainer(Trainer):
         super().run()
 
     def _step(self, engine: Any, batch: Batch) -> dict[str, float]:
+        """One batch: loss, update and teacher; numbers are left out where the step was refused."""
         del engine
         training = self.training
         fraction = of_first(training.budget.fraction, self._device)

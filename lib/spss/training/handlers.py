@@ -76,6 +76,7 @@ class ProgressBar:
         )
 
     def _move(self, engine: SparseTrainer) -> None:
+        """To the share of the budget that is spent."""
         if self._bar is None:
             return
         self._bar.update(round(engine.training.budget.fraction * self._bar.total) - self._bar.n)

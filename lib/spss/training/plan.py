@@ -208,6 +208,7 @@ def _triple(values: list[Any]) -> tuple[Any, Any, Any]:
 
 
 def _tuples(value: Any) -> Any:
+    """Lists as JSON has them to the tuples that frozen plans compare and hash by."""
     if isinstance(value, (list, tuple)):
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):

@@ -70,6 +70,7 @@ def _save_nifti(path: Path, array: NDArray[Any], affine: Affine) -> None:
 
 
 def _save_with_itk(path: Path, array: NDArray[Any], affine: Affine) -> None:
+    """The affine as ITK's origin, spacing and directions, in its LPS coordinates."""
     import SimpleITK as sitk
 
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
