@@ -126,6 +126,7 @@ class SimulatedAnnotator:
         return read_label(case.label)
 
     def _label_info(self) -> list[dict[str, Any]]:
+        """As Slicer sends it beside a label map."""
         return [
             {"name": name, "idx": index}
             for index, name in enumerate(self._class_names)
@@ -134,6 +135,7 @@ class SimulatedAnnotator:
 
 
 def _question(sample: Mapping[str, Any]) -> Question:
+    """What the server asks to be drawn, from its answer."""
     suggestion = sample["suggestion"]
     return Question(
         image_id=str(sample["id"]),

@@ -156,6 +156,7 @@ class ChildServer:
             process.wait()
 
     def _wait_until_ready(self) -> None:
+        """Until it answers; one that dies or hangs ends the waiting with its last lines."""
         deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
             self.check()
@@ -167,6 +168,7 @@ class ChildServer:
         raise ServerDiedError(msg + self._last_lines())
 
     def _answers(self) -> bool:
+        """True once it answers; a refusal is an error, since waiting would not mend it."""
         request = urllib.request.Request(self.url + self._ready, headers=self._headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:

@@ -83,6 +83,7 @@ def write_dashboard(
 
 
 def _token(file: Path | None) -> str:
+    """From the file or the environment, never from the command line, which others can read."""
     if file is None:
         return os.environ.get("SPSS_TOKEN", "").strip()
     try:

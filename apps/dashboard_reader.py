@@ -59,6 +59,7 @@ class DashboardReader:
         return self._pictures[key]
 
     def _draw(self, suggestion: Mapping[str, Any]) -> bytes | None:
+        """The suggested plane of one volume; None where it cannot be read."""
         import numpy as np
 
         from spss.annotation import Plane
@@ -74,6 +75,7 @@ class DashboardReader:
         return plane_picture(volume, nothing, plane)
 
     def _image(self, image_id: str, file_name: str) -> Path:
+        """Downloads a volume once and keeps it."""
         ending = next((end for end in IMAGE_ENDINGS if file_name.endswith(end)), ".nii.gz")
         # not named by the id, which may hold anything, also a path
         path = self._images / f"{hashlib.sha256(image_id.encode()).hexdigest()[:24]}{ending}"
@@ -83,6 +85,7 @@ class DashboardReader:
         return path
 
     def _get(self, path: str, params: Mapping[str, Any], seconds: float) -> requests.Response:
+        """One request; what went wrong becomes a sentence that says what to do."""
         try:
             answer = requests.get(
                 self.url + path, params=params, headers=self._headers, timeout=seconds

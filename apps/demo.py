@@ -94,6 +94,7 @@ def _options(args: argparse.Namespace) -> DemoOptions:
 
 
 def _serve(server: ServerProcess) -> None:
+    """Leaves the server to the user's own viewer."""
     print(
         f"\nThe server stays up until Ctrl-C:\n"
         f"  3D Slicer   module MONAI Label, server address {server.url}\n"
@@ -109,6 +110,7 @@ def _serve(server: ServerProcess) -> None:
 
 
 def _positive(text: str) -> int:
+    """For counts, of which 0 would end in an empty report."""
     value = int(text)
     if value < 1:
         msg = f"must be 1 or more, got {value}"

@@ -94,6 +94,7 @@ class DemoRecord:
 
 
 def _round_json(record: RoundRecord) -> dict[str, Any]:
+    """One round with numbers rounded to what is worth reading."""
     return {
         "planes_in_all": record.planes_in_all,
         "test_dice": {name: round(value, 4) for name, value in record.test_dice.items()},
@@ -107,6 +108,7 @@ def _round_json(record: RoundRecord) -> dict[str, Any]:
 
 
 def _plane_json(plane: DrawnPlane) -> dict[str, Any]:
+    """One plane: where, why, what the server understood and what it cost."""
     question = plane.question
     return {
         "image": question.image_id,

@@ -73,6 +73,7 @@ def _curve(record: DemoRecord) -> bytes:
 
 
 def _comparisons(demo: Demo, record: DemoRecord, model: Path) -> list[Figure]:
+    """A volume that was drawn in, then test volumes."""
     from spss.inference import Predictor
 
     predictor = Predictor.load(model)
@@ -92,6 +93,7 @@ def _median_draft(planes: Sequence[DrawnPlane]) -> DrawnPlane:
 
 
 def _drawn_figure(demo: Demo, record: DemoRecord, case: Case, predictor: Predictor) -> Figure:
+    """Drawn plane, what was carried, prediction and truth of one volume."""
     from spss.propagation import propagate
 
     volume, truth = read_image(case.image), _truth(case)
@@ -123,6 +125,7 @@ def _drawn_figure(demo: Demo, record: DemoRecord, case: Case, predictor: Predict
 
 
 def _test_figure(demo: Demo, case: Case, axis: int, predictor: Predictor) -> Figure:
+    """Prediction, uncertainty and truth of a volume that the server never saw."""
     volume, truth = read_image(case.image), _truth(case)
     answer = predictor.predict(volume, uncertainty=True)
     views = [

@@ -69,6 +69,7 @@ def run_demo(demo: Demo, server: ServerProcess, *, started: float) -> tuple[Demo
 
 
 def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
+    """Draw, train, measure."""
     options = stage.demo.options
     title = f"Round {number}/{options.rounds}"
     start = time.perf_counter()
@@ -89,6 +90,7 @@ def _run_round(stage: _Stage, number: int, planes_before: int) -> RoundRecord:
 
 
 def _draw(stage: _Stage, title: str, first_seed: int) -> tuple[DrawnPlane, ...]:
+    """The round's planes, one after another, each suggested after the one before was drawn."""
     options = stage.demo.options
     planes = []
     with progress_bar(f"{title} draw and propagate", options.planes) as bar:
@@ -100,6 +102,7 @@ def _draw(stage: _Stage, title: str, first_seed: int) -> tuple[DrawnPlane, ...]:
 
 
 def _draw_one(stage: _Stage, seed: int) -> DrawnPlane:
+    """Ask, draw, propagate; the truth is looked at afterwards, to say how good it was."""
     options, annotator = stage.demo.options, stage.annotator
     start = time.perf_counter()
     question = annotator.ask(options.strategy, axis=options.axis, seed=seed)
@@ -112,6 +115,7 @@ def _draw_one(stage: _Stage, seed: int) -> DrawnPlane:
 
 
 def _train(stage: _Stage, title: str) -> dict[str, Any]:
+    """On the server, to its end."""
     options = stage.demo.options
     length = (
         {"iterations": options.iterations} if options.iterations else {"minutes": options.minutes}
@@ -128,6 +132,7 @@ def _train(stage: _Stage, title: str) -> dict[str, Any]:
 
 
 def _measure(stage: _Stage, title: str) -> Summary:
+    """The network that the server answers with, on the test volumes."""
     demo = stage.demo
     with progress_bar(f"{title} test", len(demo.test)) as bar:
 
@@ -146,6 +151,7 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _new_record(demo: Demo) -> DemoRecord:
+    """What is known before the first round."""
     return DemoRecord(
         command=demo.options.command,
         data=demo.description,
@@ -157,6 +163,7 @@ def _new_record(demo: Demo) -> DemoRecord:
 
 
 def _settings(options: DemoOptions) -> dict[str, str]:
+    """Options, versions and machine: what somebody needs who compares two reports."""
     names = ("rounds", "planes", "axis", "minutes", "iterations", "method", "strategy", "seed")
     chosen = {name: str(getattr(options, name)) for name in names}
     unused = "minutes" if options.iterations else "iterations"

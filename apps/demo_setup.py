@@ -143,6 +143,7 @@ def empty_folder(path: Path) -> Path:
 
 
 def _open_data(folder: Path | None) -> tuple[Dataset, str]:
+    """The user's folder, or sample data, with the words that the report has for it."""
     if folder is not None:
         dataset = open_decathlon(folder)
         return dataset, f"{dataset.root.resolve().name}, {len(dataset.cases)} volumes"

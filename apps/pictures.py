@@ -101,6 +101,7 @@ def learning_curve(
 
 
 def _show_view(axes: Axes, volume: Volume, view: View, plane: Plane) -> None:
+    """Image or map, and over it the outlines of a label map."""
     if view.map is None:
         _show_image(axes, volume, plane)
     else:
@@ -115,6 +116,7 @@ def _show_view(axes: Axes, volume: Volume, view: View, plane: Plane) -> None:
 
 
 def _show_image(axes: Axes, volume: Volume, plane: Plane) -> None:
+    """Grey values between robust limits, so that one bright voxel does not darken the rest."""
     low, high = robust_range(volume.data)
     pixels, aspect = _pixels(volume.data, volume.affine, plane)
     axes.imshow(
@@ -125,6 +127,7 @@ def _show_image(axes: Axes, volume: Volume, plane: Plane) -> None:
 
 
 def _show_outlines(axes: Axes, volume: Volume, classes: ClassMap, plane: Plane) -> None:
+    """Each class in its colour; what lies below stays visible."""
     pixels, _ = _pixels(classes, volume.affine, plane)
     for value in np.unique(pixels):
         if value == 0:

@@ -92,6 +92,7 @@ def write_report(
 
 
 def _head(record: DemoRecord) -> str:
+    """What was done and what came of it, in one paragraph."""
     last = record.rounds[-1]
     return (
         "<h1>A few planes drawn, every volume segmented</h1>"
@@ -104,6 +105,7 @@ def _head(record: DemoRecord) -> str:
 
 
 def _table(record: DemoRecord) -> str:
+    """A round a row."""
     names = [*record.class_names[1:], "mean"]
     header = "".join(f"<th>Dice {escape(name)}</th>" for name in names)
     rows = "".join(_row(number, item, names) for number, item in enumerate(record.rounds, start=1))
@@ -124,6 +126,7 @@ def _outcomes(record: DemoRecord) -> str:
 
 
 def _row(number: int, record: RoundRecord, names: Sequence[str]) -> str:
+    """One round."""
     cells = "".join(f"<td>{record.test_dice[name]:.3f}</td>" for name in names)
     return (
         f"<tr><td>{number}</td><td>{record.planes_in_all}</td>{cells}"
@@ -132,6 +135,7 @@ def _row(number: int, record: RoundRecord, names: Sequence[str]) -> str:
 
 
 def _gallery(record: DemoRecord, planes: Sequence[bytes]) -> list[str]:
+    """The planes that were drawn, round by round."""
     parts, number = [], 0
     for round_number, item in enumerate(record.rounds, start=1):
         parts.append(f"<h3>Round {round_number}</h3><div class='planes'>")
@@ -143,6 +147,7 @@ def _gallery(record: DemoRecord, planes: Sequence[bytes]) -> list[str]:
 
 
 def _plane(number: int, plane: DrawnPlane, png: bytes) -> str:
+    """One plane with the reason it was suggested for."""
     question = plane.question
     name = f"{question.plane_name} plane {question.plane.index} of {question.image_id}"
     caption = (
@@ -159,6 +164,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _key(record: DemoRecord) -> str:
+    """Which colour is which class."""
     items = "".join(
         f"<span><i style='background:{COLOURS[index % len(COLOURS)]}'></i>{escape(name)}</span>"
         for index, name in enumerate(record.class_names[1:])
@@ -167,6 +173,7 @@ def _key(record: DemoRecord) -> str:
 
 
 def _settings(record: DemoRecord) -> str:
+    """What was asked for and where it ran."""
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
         for name, value in record.settings.items()

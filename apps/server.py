@@ -68,6 +68,7 @@ class ServerProcess(ChildServer):
 
 
 def _command(app: Path, studies: Path | str, port: int, conf: Mapping[str, str]) -> list[str]:
+    """MONAI Label's own start, by this Python."""
     # not the `monailabel` script: it starts whatever python is first in PATH
     command = [sys.executable, "-m", "monailabel.main", "start_server"]
     command += ["--app", str(app), "--studies", str(studies)]

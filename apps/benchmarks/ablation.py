@@ -136,6 +136,7 @@ def compared(
 
 
 def _command(args: argparse.Namespace) -> str:
+    """What reproduces the section."""
     parts = [f"python apps/benchmark.py ablation --data {args.data}"]
     parts += [f"--budget {args.budget} --axis {args.axis} --iterations {args.iterations}"]
     parts += [f"--studies {' '.join(args.studies)} --seeds {' '.join(map(str, args.seeds))}"]

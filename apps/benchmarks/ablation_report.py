@@ -77,6 +77,7 @@ def _is_of(row: Row, method: str) -> bool:
 
 
 def _line(row: Row) -> str:
+    """A variant's row; the whole has no difference to itself."""
     variant, runs, base = row
     whole = runs is base
     constants = ", ".join(f"{name}={value}" for name, value in variant.constants.items())

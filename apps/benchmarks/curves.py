@@ -141,6 +141,7 @@ def _steps(multiple: float, args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> str:
+    """What reproduces the section."""
     return (
         f"python apps/benchmark.py curves --data {args.data} --budget {args.budget} "
         f"--axis {args.axis} --methods {' '.join(args.methods)} "

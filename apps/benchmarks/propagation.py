@@ -103,6 +103,7 @@ def read_rows(journal: Path) -> list[dict[str, Any]]:
 
 
 def _measure_set(args: argparse.Namespace, set_name: str, kind: str, journal: Path) -> None:
+    """Measures what the journal does not hold yet, volume by volume."""
     done = {_key(row) for row in read_rows(journal)}
     examples: list[tuple[Task, dict[str, PseudoLabel]]] = []
     for place, task in enumerate(tasks(set_name, args.data, args.ct, args.seed, kind)):

@@ -125,6 +125,7 @@ def _box(task: Task) -> tuple[slice, slice]:
 
 
 def _show(axes: Axes, picture: NDArray[np.float32], classes: ClassMap, class_count: int) -> None:
+    """A slice with the outline of each class."""
     low, high = np.percentile(picture, (1, 99))
     axes.imshow(picture, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
     for index in range(1, class_count):

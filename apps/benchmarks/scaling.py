@@ -109,6 +109,7 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
 
 
 def _panel(axes: Any, points: list[dict[str, Any]], x: list[int], name: str) -> None:
+    """Time on the left axis, memory on the right."""
     axes.plot(x, [point["seconds"] for point in points], "o-", color="C0")
     axes.set_xlabel(name)
     axes.set_ylabel("CPU seconds per step", color="C0")
@@ -120,6 +121,7 @@ def _panel(axes: Any, points: list[dict[str, Any]], x: list[int], name: str) -> 
 
 
 def _command(args: argparse.Namespace) -> str:
+    """What reproduces the section."""
     return (
         f"python apps/benchmark.py scaling --method {args.method} "
         f"--edges {' '.join(map(str, args.edges))} --classes {' '.join(map(str, args.classes))} "

@@ -139,6 +139,7 @@ def _ratio(number: str, some: Counts, everything: Counts) -> float:
 
 
 def _command(args: argparse.Namespace) -> str:
+    """What reproduces the section."""
     return (
         f"python apps/benchmark.py selection --data {args.data} --budget {args.budget} "
         f"--axis {args.axis} --iterations {args.iterations} "

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _keep(result: dict[str, Any], args: argparse.Namespace) -> str:
+    """Writes numbers and section after each measurement: a later one may not come to its end."""
     args.folder.mkdir(parents=True, exist_ok=True)
     with replace_atomically(args.folder / "step_cost.json") as unfinished:
         unfinished.write_text(json.dumps(result, indent=1), encoding="utf-8")
@@ -157,6 +158,7 @@ def _contrast_memory() -> dict[str, float]:
 
 
 def _command(args: argparse.Namespace) -> str:
+    """What reproduces the section."""
     return (
         f"python apps/benchmark.py step_cost --patch {' '.join(map(str, args.patch))} "
         f"--labelled {args.labelled} --unlabelled {args.unlabelled} --classes {args.classes} "

@@ -148,6 +148,7 @@ def load_in_words() -> str:
 
 
 def _balls(patch: tuple[int, int, int], classes: int) -> Any:
+    """A class a ball, along a diagonal: something to segment without any data."""
     import torch
 
     anatomy = torch.zeros(patch, dtype=torch.int64)
@@ -161,6 +162,7 @@ def _balls(patch: tuple[int, int, int], classes: int) -> Any:
 
 
 def _make_state(probe: Probe) -> TrainingState:
+    """A training before its first step, with the probe's method and shapes."""
     import torch
 
     from spss.methods import find_method

@@ -144,6 +144,7 @@ def _run_cells(cells: Sequence[Cell], folder: Path, jobs: int) -> list[str]:
 
 
 def _run_one(cell: Cell, folder: Path) -> list[str]:
+    """One cell; what went wrong is returned and told at the end."""
     try:
         run_cell(cell, folder)
     except Exception as error:  # one cell must not end hours of others
@@ -168,6 +169,7 @@ def _calibrate(args: argparse.Namespace) -> None:
 
 
 def _measure_sight(data: Path, models: Sequence[Path], folder: Path) -> None:
+    """Scores of planes beside their true errors, for each model once."""
     from spss_apps.benchmarks.suggestion_sight import SIGHT_VOLUMES, model_notes
 
     for model in models:

@@ -121,6 +121,7 @@ def _with_more(
 
 
 def _state(dataset: Dataset, name: str, annotations: Annotations, note: Document) -> ImageState:
+    """What the strategies may know of a volume: planes, their drawn voxels, and scores."""
     grid = read_grid(dataset.case(name).image)
     scored, organ = read_note(note)
     planes: Any = annotations.get(name, ())
@@ -167,6 +168,7 @@ def _planted(state: ImageState, kind: str, notes: Any, rng: np.random.Generator)
 
 
 def _step(dataset: Dataset, annotations: Annotations, dice: Any) -> Document:
+    """One round as the tables need it: planes, what they cost to draw, and test Dice."""
     values = np.asarray(list(dice.values()), float)
     cost = [_cost(dataset, name, entry) for name, entry in annotations.items()]
     planes = [plane for volume in cost for plane in volume]

@@ -79,6 +79,7 @@ def latency_table(rows: list[Latency]) -> str:
 
 
 def _app(folder: Path, volumes: int) -> Any:
+    """A server's application on so many copies of one volume, some of them drawn in."""
     from spss_app.app import SpssApp
 
     studies = folder / "studies"
@@ -112,6 +113,7 @@ def _write_scores(own: Path, names: list[str], rng: np.random.Generator) -> None
 
 
 def _note(rng: np.random.Generator) -> tuple[str, str]:
+    """Scores of a made-up prediction, as the server keeps them."""
     classes = np.zeros(SHAPE, np.uint8)
     low = rng.integers(2, 5, 3)
     classes[low[0] : low[0] + 8, low[1] : low[1] + 8, low[2] : low[2] + 7] = 1

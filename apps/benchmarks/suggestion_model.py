@@ -64,6 +64,7 @@ class Rounds:
         shutil.rmtree(self._folder(annotations, recipe) / "model", ignore_errors=True)
 
     def _folder(self, annotations: Annotations, recipe: Recipe) -> Path:
+        """Named by planes and recipe: the same network for all that drew the same planes."""
         planes = {
             n: e if e == "dense" else [[p.axis, p.index] for p in e]
             for n, e in sorted(annotations.items())
@@ -72,6 +73,7 @@ class Rounds:
         return self.folder / hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _predictor(self, folder: Path, annotations: Annotations, recipe: Recipe) -> Any:
+        """The network of these planes, trained where it is not there yet."""
         from spss.inference import Predictor
         from spss.training import TrainingCase, train
 
@@ -97,6 +99,7 @@ class Rounds:
         return Predictor.load(out, device="cpu", memory_gb=1.0)
 
     def _test(self, folder: Path, annotations: Annotations, recipe: Recipe) -> Document:
+        """Dice of each test volume."""
         predictor = self._predictor(folder, annotations, recipe)
         dice = {}
         for name in split(self.dataset)["test"]:
@@ -106,6 +109,7 @@ class Rounds:
         return dice
 
     def _score(self, folder: Path, annotations: Annotations, recipe: Recipe) -> Document:
+        """Scores of all planes that could be drawn next, and their true errors."""
         predictor = self._predictor(folder, annotations, recipe)
         notes = {}
         for name in split(self.dataset)["train"]:
@@ -152,6 +156,7 @@ def read_note(document: Document) -> tuple[ScoreNote, OrganSummary | None]:
 
 
 def _remembered(path: Path, make: Any) -> Document:
+    """Made once; strategies that ask for the same planes share it."""
     if not path.is_file():
         document = make()
         path.parent.mkdir(parents=True, exist_ok=True)

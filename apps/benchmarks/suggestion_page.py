@@ -47,6 +47,7 @@ def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
 
 
 def _calibration(documents: list[dict[str, Any]]) -> str:
+    """Dice of the budgets that the rounds are compared with."""
     lines = ["| set | seed | budget | mean test Dice |", "|---|---|---|---|"]
     lines += [
         f"| {Path(document['cell']['data']).name} | {document['cell']['seed']} "

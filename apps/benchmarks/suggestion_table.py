@@ -84,6 +84,7 @@ def win_matrix(curves: Curves) -> str:
 
 
 def _wins(curves: Curves, row: str, column: str) -> str:
+    """In how many pairs the row is above the column, and how likely that is by chance."""
     if row == column:
         return "–"
     differences = paired(curves[row], curves[column])
@@ -96,6 +97,7 @@ def _wins(curves: Curves, row: str, column: str) -> str:
 
 
 def _against_baseline(curves: Curves, name: str) -> str:
+    """Mean paired difference with its interval."""
     if name == BASELINE or BASELINE not in curves:
         return ""
     differences = paired(curves[name], curves[BASELINE])

@@ -150,6 +150,7 @@ class Pacs:
             raise PacsError(msg)
 
     def _pages(self, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """All answers of a search, page by page, each once."""
         seen: set[str] = set()
         offset = 0
         while True:
@@ -168,6 +169,7 @@ class Pacs:
             offset += len(page)
 
     def _ask(self, question: Callable[[], _Answer], what: str) -> _Answer:
+        """One question; a PACS that is away is not asked again for a while."""
         with self._guard:
             if time.monotonic() < self._away_until:
                 raise PacsAwayError(self._away_because)
@@ -203,6 +205,7 @@ def _uid(item: dict[str, Any]) -> str:
 
 
 def _found(item: dict[str, Any]) -> FoundSeries | None:
+    """What a search tells of a series; None for an answer that names no series."""
     try:
         dataset = _dataset(item)
     except _UNREADABLE:

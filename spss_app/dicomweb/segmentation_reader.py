@@ -85,6 +85,7 @@ def _damaged(name: str, error: Exception) -> InputError:
 
 
 def _read(dataset: Dataset, series: Series, name: str) -> SegmentationLabel:
+    """Segments onto one grid; voxels that belong to two of them are refused."""
     _check_reference(dataset, series, name)
     names = _segment_names(dataset, name)
     classes = np.zeros(series.shape, np.uint8)
@@ -105,6 +106,7 @@ def _read(dataset: Dataset, series: Series, name: str) -> SegmentationLabel:
 
 
 def _check_reference(dataset: Dataset, series: Series, name: str) -> None:
+    """It must have been drawn on these images, in their frame of reference."""
     referenced = referenced_series(dataset)
     if referenced is not None and referenced != series.uid:
         msg = f"{name} belongs to series {referenced}, not to {series.uid}."
@@ -119,6 +121,7 @@ def _check_reference(dataset: Dataset, series: Series, name: str) -> None:
 
 
 def _segment_names(dataset: Dataset, name: str) -> list[str]:
+    """Names in the order of their numbers; each must be there, and once."""
     items = sorted(dataset.get("SegmentSequence") or (), key=lambda item: int(item.SegmentNumber))
     # A LABELMAP may describe its background as segment 0.
     items = [item for item in items if int(item.SegmentNumber) > 0]
@@ -177,6 +180,7 @@ def _masks(
 
 
 def _frames(dataset: Dataset, name: str) -> NDArray[np.uint8]:
+    """``(frames, rows, columns)``, as many as the file says where they lie."""
     count = int(dataset.get("NumberOfFrames") or 1)
     try:
         pixels = dataset.pixel_array
@@ -224,6 +228,7 @@ def _target_voxels(
 
 
 def _planes(dataset: Dataset) -> tuple[Plane, ...] | None:
+    """The annotated planes, which only our own files name."""
     try:
         block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
         entries = json.loads(block[0x01].value)

@@ -111,6 +111,7 @@ def write_segmentation(
 
 
 def _present_classes(classes: ClassMap, class_names: Sequence[str], series: Series) -> list[int]:
+    """Classes with a voxel: a SEG cannot hold an empty segment, or none."""
     if classes.shape != series.shape:
         msg = (
             f"The label of series {series.uid} has shape {classes.shape}, its images "
@@ -150,6 +151,7 @@ def _complete(header: Dataset) -> Dataset:
 
 
 def _describe_segment(number: int, name: str) -> hd.seg.SegmentDescription:
+    """Number, name and the code that stands for the name."""
     return hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=name[:_MAX_TEXT],

@@ -113,6 +113,7 @@ def stack(headers: Sequence[Dataset], files: Sequence[Path]) -> Series:
 
 
 def _check_images(headers: Sequence[Dataset], name: str) -> None:
+    """Single grey slices with a place in the patient are what can be segmented."""
     for header in headers:
         if int(header.get("NumberOfFrames") or 1) > 1:
             msg = (
@@ -147,6 +148,7 @@ def _check_images(headers: Sequence[Dataset], name: str) -> None:
 def _directions(
     headers: Sequence[Dataset], name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row and column cosines, which all slices must share."""
     cosines = np.array([header.ImageOrientationPatient for header in headers], np.float64)
     if np.abs(cosines - cosines[0]).max() > ANGLE_TOLERANCE:
         msg = f"{name} mixes images of different directions (a localiser?): it is not one volume."
