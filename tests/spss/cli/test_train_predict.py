@@ -18,27 +18,17 @@ def data(tmp_path_factory):
     return dataset
 
 
+def _train(root, out, method, iterations, *more):
+    """Exit status of a short training on the CPU."""
+    named = ["--annotations", str(root / "planes.json"), "--method", method, "--out", str(out)]
+    length = ["--iterations", str(iterations), "--device", "cpu", "--quiet"]
+    return main(["train", str(root), *named, *length, *more])
+
+
 @pytest.fixture(scope="module")
 def model(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("model")
-    arguments = [str(data.root), "--annotations", str(data.root / "planes.json"), "--quiet"]
-    status = main(
-        [
-            "train",
-            *arguments,
-            "--method",
-            "pseudo",
-            "--out",
-            str(out),
-            "--iterations",
-            "3",
-            "--device",
-            "cpu",
-            "--memory-gb",
-            "1",
-        ]
-    )
-    assert status == 0
+    assert _train(data.root, out, "pseudo", 3, "--memory-gb", "1") == 0
     return out
 
 
@@ -52,23 +42,7 @@ def test_training_writes_what_is_promised(model):
 
 
 def test_resuming_a_finished_training_does_nothing_more(data, model, capsys):
-    arguments = [str(data.root), "--annotations", str(data.root / "planes.json"), "--quiet"]
-    status = main(
-        [
-            "train",
-            *arguments,
-            "--method",
-            "pseudo",
-            "--out",
-            str(model),
-            "--iterations",
-            "3",
-            "--device",
-            "cpu",
-            "--resume",
-        ]
-    )
-    assert status == 0
+    assert _train(data.root, model, "pseudo", 3, "--resume") == 0
     assert "3 iterations" in capsys.readouterr().out
 
 
@@ -85,24 +59,7 @@ def test_labels_outside_the_named_planes_are_never_read(data, tmp_path):
         label.write_bytes(b"not a label")
     nib.save(nib.Nifti1Image(poisoned, stored.affine), root / "labelsTr" / case.label.name)
     (root / "planes.json").write_text((data.root / "planes.json").read_text())
-    status = main(
-        [
-            "train",
-            str(root),
-            "--annotations",
-            str(root / "planes.json"),
-            "--quiet",
-            "--method",
-            "mean_teacher",
-            "--out",
-            str(tmp_path / "out"),
-            "--iterations",
-            "2",
-            "--device",
-            "cpu",
-        ]
-    )
-    assert status == 0
+    assert _train(root, tmp_path / "out", "mean_teacher", 2) == 0
     assert read_annotations(root / "planes.json", data).keys() == {case.name}
     assert load_label_of(data.cases[1], {}) is None
 
