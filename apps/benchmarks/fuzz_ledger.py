@@ -104,7 +104,7 @@ def _read_everything(ledger: Ledger) -> None:
     questions: list[Callable[[], Any]] = [
         lambda: ledger.standing(IMAGE),
         lambda: ledger.sparse_label(IMAGE, NAMES),
-        *(lambda entry=entry: ledger.label_bytes(entry) for entry in history),  # type: ignore[misc]
+        *(lambda entry=entry: ledger.label_bytes(entry) for entry in history),
     ]
     for question in questions:
         refused(question)
@@ -141,7 +141,8 @@ def _ledger_seeds(folder: Path) -> tuple[bytes, ...]:
     ledger = Ledger(root)
     label = np.random.default_rng(2).integers(0, 3, SHAPE).astype(np.uint8)
     clicks = np.where(label == 1, UNDECIDED, label)
-    for what, drawn in (([Plane(1, 3)], label), ("dense", label), ("voxels", clicks)):
+    decisions: list[tuple[Any, ClassMap]] = [([Plane(1, 3)], label), ("dense", label)]
+    for what, drawn in [*decisions, ("voxels", clicks)]:
         ledger.record(IMAGE, drawn, what, class_names=NAMES, affine=np.eye(4))
     ledger.restore(IMAGE, ledger.history(IMAGE)[0].id, author="Ana")
     seeds = []
