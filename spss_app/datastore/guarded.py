@@ -87,10 +87,10 @@ class GuardedDatastore(SafeIndex):
         """Puts a copy of ``file`` under the tag, replacing the one there in one step."""
         ending = check_ending(file)
         folder = Path(self._datastore.label_path(check_tag(tag)))
-        with replace_atomically(folder / f"{image_id}{ending}") as unfinished:
-            shutil.copyfile(file, unfinished)
         with self.changing() as index:
             obj = index.objects[image_id]
+            with replace_atomically(folder / f"{image_id}{ending}") as unfinished:
+                shutil.copyfile(file, unfinished)
             old = obj.labels.get(tag)
             if old is not None and old.ext != ending:
                 (folder / f"{image_id}{old.ext}").unlink(missing_ok=True)
@@ -126,11 +126,12 @@ class GuardedDatastore(SafeIndex):
     def remove_image(self, image_id: str) -> None:
         """Removes the image file and its plain labels; the ledger keeps what was decided."""
         obj = self.object_of(image_id)
-        (Path(self._datastore.image_path()) / f"{image_id}{obj.image.ext}").unlink(missing_ok=True)
-        for tag, label in obj.labels.items():
-            folder = Path(self._datastore.label_path(tag))
-            (folder / f"{image_id}{label.ext}").unlink(missing_ok=True)
         with self.changing() as index:
+            file = Path(self._datastore.image_path()) / f"{image_id}{obj.image.ext}"
+            file.unlink(missing_ok=True)
+            for tag, label in obj.labels.items():
+                folder = Path(self._datastore.label_path(tag))
+                (folder / f"{image_id}{label.ext}").unlink(missing_ok=True)
             index.objects.pop(image_id, None)
         self.note("remove_image", image=image_id)
 
@@ -149,8 +150,8 @@ class GuardedDatastore(SafeIndex):
         if label is None:
             return False
         folder = Path(self._datastore.label_path(tag))
-        (folder / f"{label_id}{label.ext}").unlink(missing_ok=True)
         with self.changing() as index:
+            (folder / f"{label_id}{label.ext}").unlink(missing_ok=True)
             index.objects[label_id].labels.pop(tag, None)
         return True
 

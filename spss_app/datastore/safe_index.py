@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 30.0
 _BACKUP_EVERY_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 10.0
+"""A file that a person puts beside ours at the same moment is noticed after this time at most."""
 
 
 class SafeIndex(LocalDatastore):
@@ -37,7 +40,9 @@ class SafeIndex(LocalDatastore):
     Every change happens under a lock that other processes respect: the index is read again if
     another process wrote it, changed, and replaced in one step. A torn index is set aside and
     rebuilt from its backup copy and the files that are there. New and deleted files are noticed
-    by the folder's time stamp, without a watching thread.
+    by the folder's time stamp, without a watching thread. What this object itself writes while it
+    is `changing` the index is known already: looking through all images after each label would
+    take longer than storing it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,16 +50,24 @@ class SafeIndex(LocalDatastore):
         self._guard = threading.RLock()
         self._signature: tuple[int, int, int] | None = None
         self._folder_state: tuple[int, ...] = ()
+        self._look_again_at = math.inf
         self._backed_up_at = 0.0
         super().__init__(*args, **kwargs)
 
     @contextmanager
     def changing(self) -> Iterator[LocalDatastoreModel]:
-        """Gives the newest index to change, and writes it afterwards."""
+        """Gives the newest index to change, and writes it afterwards.
+
+        Files that belong to the change are written or removed inside, or else count as foreign.
+        """
         with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
             self._load()
+            nothing_foreign = self._state_of_folders() == self._folder_state
             yield self._datastore
             self._store()
+            if nothing_foreign:
+                self._folder_state = self._state_of_folders()
+                self._look_again_at = min(self._look_again_at, _soon())
 
     def object_of(self, image_id: str) -> ImageLabelModel:
         """The index's record of an image.
@@ -73,8 +86,10 @@ class SafeIndex(LocalDatastore):
     def refresh_if_changed(self) -> None:
         """Takes over what other processes and people did to the folders."""
         self._init_from_datastore_file()
-        if self._state_of_folders() != self._folder_state:
+        looked_long_ago = time.monotonic() > self._look_again_at
+        if looked_long_ago or self._state_of_folders() != self._folder_state:
             self._reconcile_datastore()
+            self._look_again_at = math.inf if looked_long_ago else _soon()
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """What the newest index says of an image."""
@@ -113,12 +128,10 @@ class SafeIndex(LocalDatastore):
         with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
             self._load()
             state = self._state_of_folders()
-            before = self._datastore.model_dump_json()
-            self._remove_non_existing()
-            self._add_non_existing_images()
+            changes = self._remove_non_existing() + self._add_non_existing_images()
             for folder in _subfolders(Path(self._datastore.label_path(None))):
-                self._add_non_existing_labels(folder.name)
-            if self._datastore.model_dump_json() != before:
+                changes += self._add_non_existing_labels(folder.name)
+            if changes:
                 self._store()
             self._folder_state = state
 
@@ -130,12 +143,14 @@ class SafeIndex(LocalDatastore):
         ]
         for key in gone:
             del objects[key]
+        changes = len(gone)
         for key, obj in objects.items():
             for tag in list(obj.labels):
                 folder = Path(self._datastore.label_path(tag))
                 if not (folder / (key + obj.labels[tag].ext)).exists():
                     del obj.labels[tag]
-        return len(gone)
+                    changes += 1
+        return changes
 
     def _add_non_existing_images(self) -> int:
         objects = self._datastore.objects
@@ -192,8 +207,7 @@ class SafeIndex(LocalDatastore):
     def _store(self) -> None:
         """Replaces the index in one step. The caller holds the lock."""
         path = Path(self._datastore_config_path)
-        record = self._datastore.model_dump(exclude={"base_path"})
-        data = json.dumps(record, default=str, ensure_ascii=False).encode()
+        data = _serialised(self._datastore)
         write_durably(path, data)
         self._signature = _signature(path)
         if time.monotonic() - self._backed_up_at > _BACKUP_EVERY_SECONDS:
@@ -206,6 +220,18 @@ def _parse(path: Path) -> LocalDatastoreModel | None:
         return LocalDatastoreModel.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def _serialised(model: LocalDatastoreModel) -> bytes:
+    try:
+        return model.model_dump_json(exclude={"base_path"}).encode()
+    except ValueError:  # a value in some information that is no JSON
+        record = model.model_dump(exclude={"base_path"})
+        return json.dumps(record, default=str, ensure_ascii=False).encode()
+
+
+def _soon() -> float:
+    return time.monotonic() + _LOOK_AGAIN_SECONDS
 
 
 def _backup_of(path: Path) -> Path:
