@@ -191,12 +191,11 @@ class SpssApp(TaskRequests, MONAILabelApp):
         return understood.answer() if understood else {}
 
     def _load_sessions(self, load: bool = False) -> Sessions | None:
-        """Uploaded sessions in a folder of this server's own."""
+        """In a folder of this server's own; MONAI Label's default is one for all of a user's."""
         if not load:
             return None
         from monailabel.config import settings
 
-        # MONAI Label's default is one folder for all servers of a user
         folder = settings.MONAI_LABEL_SESSION_PATH or str(self.project.studies.own / "sessions")
         return SafeSessions(folder, settings.MONAI_LABEL_SESSION_EXPIRY)
 
