@@ -28,7 +28,7 @@ from spss_apps.benchmarks.fuzz_targets import TARGETS
 
 _EXECUTIONS = re.compile(r"number_of_executed_units:\s*(\d+)")
 _COVERAGE = re.compile(r"cov: (\d+)")
-_START_SECONDS = 300
+_START_SECONDS = 1200
 """To instrument and import the readers, at low priority on a busy machine."""
 
 

@@ -22,6 +22,7 @@ _READ_ERRORS = (
     zlib.error,
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
 )
 _COMPRESSION_LEVEL = 1  # almost every voxel is UNDECIDED: higher levels cost time and gain nothing
 

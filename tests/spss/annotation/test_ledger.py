@@ -1,5 +1,7 @@
 """Everything people decided, never overwritten."""
 
+import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from spss.annotation import Ledger, Plane, find_planes
+from spss.annotation.label_file import label_from_bytes
 from spss.errors import InputError, NotReadyError
 from spss.types import UNDECIDED
 
@@ -278,3 +281,10 @@ def test_processes_submitting_at_once_all_count(ledger):
     assert [worker.wait(60) for worker in workers] == [0, 0]
     assert ledger.standing("a").planes == tuple(Plane(2, index) for index in range(8))
     assert ledger.problems() == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\0" * 200])
+def test_a_label_with_the_right_checksum_that_is_no_nifti_is_refused(content):
+    data = gzip.compress(content)
+    with pytest.raises(InputError, match="no NIfTI label"):
+        label_from_bytes(data, "x.nii.gz", sha256=hashlib.sha256(data).hexdigest(), shape=(1, 1, 1))
