@@ -114,7 +114,7 @@ class GuardedDatastore(SafeIndex):
                 return image_id
             msg = f"There is another image {image_id!r} already: give this one another name."
             raise InputError(msg)
-        with replace_atomically(target) as unfinished:
+        with replace_atomically(target) as unfinished:  # outside of the lock: it may be large
             shutil.copyfile(file, unfinished)
         with self.changing() as index:
             record = {**info, "ts": int(time.time()), "name": name}
@@ -221,9 +221,7 @@ def _who(info: Mapping[str, Any]) -> str:
 def _check_size(file: Path, limit: int) -> None:
     size = file.stat().st_size
     if size > limit:
-        msg = (
-            f"The file has {size} bytes, more than the {limit} that are taken: crop or compress it."
-        )
+        msg = f"The file has {size} bytes, of which {limit} are taken: crop or compress it."
         raise InputError(msg)
     if size == 0:
         msg = "The file that arrived is empty (0 bytes): export it again."

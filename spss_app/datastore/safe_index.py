@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import threading
@@ -24,6 +23,12 @@ from monailabel.interfaces.exception import ImageNotFoundException
 from spss.annotation.durable import write_durably
 from spss.volumes import image_name
 from spss.volumes.files import image_ending, list_images
+from spss_app.datastore.index_file import (
+    backup_of,
+    file_signature,
+    parse_index,
+    serialise_index,
+)
 from spss_app.datastore.names import IMAGE_ENDINGS, LABEL_ENDINGS
 
 logger = logging.getLogger(__name__)
@@ -112,7 +117,7 @@ class SafeIndex(LocalDatastore):
         return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
     def _init_from_datastore_file(self, throw_exception: bool = False) -> None:
-        if _signature(Path(self._datastore_config_path)) in (None, self._signature):
+        if file_signature(Path(self._datastore_config_path)) in (None, self._signature):
             return  # the common case needs no lock: the index is only ever replaced whole
         with self._guard, FileLock(self._lock_file, timeout=_LOCK_SECONDS):
             self._load()
@@ -185,10 +190,10 @@ class SafeIndex(LocalDatastore):
     def _load(self) -> None:
         """Reads the index if it is not the one in memory. The caller holds the lock."""
         path = Path(self._datastore_config_path)
-        signature = _signature(path)
+        signature = file_signature(path)
         if signature is None or signature == self._signature:
             return
-        model = _parse(path)
+        model = parse_index(path)
         if model is None:
             model = self._recover(path)
             signature = None
@@ -202,48 +207,23 @@ class SafeIndex(LocalDatastore):
         path.replace(aside)
         self._folder_state = ()
         logger.warning("The index was unreadable; it is kept as %s and rebuilt.", aside.name)
-        return _parse(_backup_of(path)) or LocalDatastoreModel(name="new-dataset", description="")
+        return parse_index(backup_of(path)) or LocalDatastoreModel(
+            name="new-dataset", description=""
+        )
 
     def _store(self) -> None:
         """Replaces the index in one step. The caller holds the lock."""
         path = Path(self._datastore_config_path)
-        data = _serialised(self._datastore)
+        data = serialise_index(self._datastore)
         write_durably(path, data)
-        self._signature = _signature(path)
+        self._signature = file_signature(path)
         if time.monotonic() - self._backed_up_at > _BACKUP_EVERY_SECONDS:
-            write_durably(_backup_of(path), data)
+            write_durably(backup_of(path), data)
             self._backed_up_at = time.monotonic()
-
-
-def _parse(path: Path) -> LocalDatastoreModel | None:
-    try:
-        return LocalDatastoreModel.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _serialised(model: LocalDatastoreModel) -> bytes:
-    try:
-        return model.model_dump_json(exclude={"base_path"}).encode()
-    except ValueError:  # a value in some information that is no JSON
-        record = model.model_dump(exclude={"base_path"})
-        return json.dumps(record, default=str, ensure_ascii=False).encode()
 
 
 def _soon() -> float:
     return time.monotonic() + _LOOK_AGAIN_SECONDS
-
-
-def _backup_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.backup")
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return (state.st_mtime_ns, state.st_size, state.st_ino)
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from fastapi import HTTPException
 
 from spss.volumes import Grid, write_label, write_map
+from spss_app.datastore import safe_index
 from spss_app.datastore.local import LocalFolder
 
 GRID = Grid((4, 5, 6), np.eye(4), "image")
@@ -224,3 +226,46 @@ def test_a_thousand_images_are_listed_quickly(tmp_path):
         assert len(store.list_images()) == 1000
         store.update_image_info("image_0500", {"ts": 1})
     assert (time.perf_counter() - started) / 5 < 0.5
+
+
+def _count_looks(store, monkeypatch):
+    looks, look = [], store._reconcile_datastore
+    monkeypatch.setattr(store, "_reconcile_datastore", lambda: looks.append(1) or look())
+    return looks
+
+
+def test_storing_labels_does_not_make_it_look_through_all_images(store, label, monkeypatch):
+    store.save_label("a", str(label), "mine", {})  # makes the folder
+    looks = _count_looks(store, monkeypatch)
+    for image_id in ("a", "b", "c", "a"):
+        store.save_label(image_id, str(label), "mine", {})
+    store.remove_label("a", "mine")
+    assert store.list_images() == ["a", "b", "c"]
+    assert looks == []
+
+
+def test_a_file_that_a_person_puts_there_is_noticed_at_once(store, folder, label):
+    store.save_label("a", str(label), "mine", {})
+    _image(folder / "d.nii.gz", 4)
+    assert "d" in store.list_images()
+    copied = folder / "labels" / "mine" / "b.nii.gz"
+    copied.write_bytes(label.read_bytes())
+    assert "mine" in store.json()["objects"]["b"]["labels"]
+    copied.unlink()
+    store.save_label("a", str(label), "mine", {})
+    assert "mine" not in store.json()["objects"]["b"]["labels"]
+
+
+def test_a_file_that_comes_in_the_same_moment_as_a_label_is_noticed_soon(
+    store, folder, label, monkeypatch
+):
+    store.save_label("a", str(label), "mine", {})
+    with store.changing():
+        _image(folder / "d.nii.gz", 4)
+    monkeypatch.setattr(safe_index, "_LOOK_AGAIN_SECONDS", 0.0)
+    store.save_label("a", str(label), "mine", {})
+    time.sleep(0.01)
+    assert "d" in store.list_images()
+    looks = _count_looks(store, monkeypatch)
+    store.list_images()
+    assert looks == []  # and then not again
