@@ -266,6 +266,8 @@ def test_a_file_that_comes_in_the_same_moment_as_a_label_is_noticed_soon(
     store.save_label("a", str(label), "mine", {})
     time.sleep(0.01)
     assert "d" in store.list_images()
+    monkeypatch.setattr(safe_index, "_LOOK_AGAIN_SECONDS", 10.0)
+    store.list_images()  # once more, since the index was written into the same folder
     looks = _count_looks(store, monkeypatch)
     store.list_images()
     assert looks == []  # and then not again

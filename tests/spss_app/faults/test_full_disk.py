@@ -29,7 +29,7 @@ def _submit(server, file, index):
     server.app.datastore().save_label(IMAGE, str(file), "final", info)
 
 
-@pytest.mark.parametrize("size_bytes", [0, 100, 400, 700, 850, 3000])
+@pytest.mark.parametrize("size_bytes", [0, 100, 400, 600, 750, 3000])
 def test_whatever_fails_the_folder_opens_and_holds_what_was_acknowledged(
     server, tmp_path, only_plane, size_bytes
 ):
