@@ -11,6 +11,7 @@ from spss.errors import InputError
 Parser = Callable[[str, Any], Any]
 """Takes a key and its value; returns the value to use or raises InputError."""
 
+_LARGEST_CONSTANT = 1e9
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,2})?|mps")
 
 
@@ -86,6 +87,15 @@ def whole(low: int, high: int) -> Parser:
         return int(parsed)
 
     return parse
+
+
+def of_kind(default: Any) -> Parser:
+    """What a constant may be whose default this is: a flag, a number or text."""
+    if isinstance(default, bool):
+        return flag
+    if isinstance(default, int | float):
+        return number(-_LARGEST_CONSTANT, _LARGEST_CONSTANT)
+    return text()
 
 
 def flag(key: str, value: Any) -> bool:

@@ -20,7 +20,7 @@ from spss.studies.audit import sha256_of
 from spss.training import TrainingCase, TrainingResult, train
 from spss_app.models import PublishedModel
 from spss_app.project import Project
-from spss_app.request_keys import Parser, clean, device, flag, number, one_of, text, whole
+from spss_app.request_keys import Parser, clean, device, flag, number, of_kind, one_of, text, whole
 from spss_app.scoring.self_paced import SelfPaced
 from spss_app.train.gate import Verdict, annotated_dice, judge
 from spss_app.train.held_out import FEWEST_ANNOTATED, split
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS = 50  # progress reports per training, as the engine makes them
 _LONGEST_MINUTES = 14 * 24 * 60
-_LARGEST_CONSTANT = 1e9
 _START_SECONDS = 30.0  # until a training that was asked for is among the server's tasks
 _UNKNOWN_TIME = "0:00:00"
 _ENDED_FROM_OUTSIDE = (
@@ -68,9 +67,7 @@ class SpssTraining(TrainTask):
     @property
     def request_keys(self) -> dict[str, Parser]:
         """What a request may say: the options above, checked."""
-        keys: dict[str, Parser] = {
-            key: _constant_parser(default) for key, default in self.config().items()
-        }
+        keys: dict[str, Parser] = {key: of_kind(default) for key, default in self.config().items()}
         return keys | {
             "model": text(),
             "client_id": text(),
@@ -242,12 +239,3 @@ def _remarks(result: TrainingResult) -> list[str]:
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Constants that an options table can show and change: numbers, flags and words."""
     return {k: v for k, v in options.items() if isinstance(v, bool | int | float | str)}
-
-
-def _constant_parser(default: Any) -> Parser:
-    """Checks a method's constant in a request by the kind of its default."""
-    if isinstance(default, bool):
-        return flag
-    if isinstance(default, int | float):
-        return number(-_LARGEST_CONSTANT, _LARGEST_CONSTANT)
-    return text()
