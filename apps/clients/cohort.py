@@ -93,10 +93,14 @@ def fetch_ct(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
     command += [":all:", CT_PACKAGE, "--dest", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        said = done.stderr
+    except subprocess.TimeoutExpired:
+        said = "pip took more than ten minutes"
     archives = sorted(folder.glob("totalsegmentator-*.tar.gz"))
     if not archives:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        last = (said.strip().splitlines() or ["pip said nothing"])[-1]
         msg = f"The CT series in {CT_PACKAGE} cannot be fetched: {last}"
         raise NotReadyError(msg)
     return archives[-1]
