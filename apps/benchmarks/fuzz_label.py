@@ -28,6 +28,7 @@ def label_target(folder: Path) -> Target:
     grid = Grid(SHAPE, np.diag([0.8, 1.2, 2.0, 1.0]), "image")
 
     def read(data: bytes) -> None:
+        """Writes the input under the ending that its first byte picks, and reads it."""
         kind = data[0] % (_RAW + 1) if data else 0
         ending = ENDINGS[kind] if kind < _RAW else ".nii.gz"
         body = data[1:]

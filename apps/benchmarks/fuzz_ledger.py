@@ -36,6 +36,7 @@ def ledger_target(folder: Path) -> Target:
     image_folder = root / folder_name(IMAGE)
 
     def read(data: bytes) -> None:
+        """Puts the input into a fresh copy of the ledger, as another program might."""
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(first, root)
         text, _, label = data.partition(CUT)
@@ -52,6 +53,7 @@ def audit_target(folder: Path) -> Target:
     file = folder / "audit.jsonl"
 
     def read(data: bytes) -> None:
+        """Lets the log go on after the input; not a byte of it may change."""
         file.write_bytes(data)
         log = AuditLog(file)
         before = len(list(log.lines()))
@@ -119,6 +121,7 @@ def _submit_and_compare(root: Path, kept: ClassMap) -> None:
     reopened = Ledger(root)
 
     def holds() -> None:
+        """What was just submitted is what a reopened ledger answers."""
         found = reopened.sparse_label(IMAGE, NAMES)
         assert found.shape == SHAPE
         assert (found.classes[2] == label[2]).all(), "the submit does not hold"

@@ -41,6 +41,7 @@ def main(name: str, out: Path, seconds: int, seed: int) -> None:
     known: set[str] = set()
 
     def one_input(data: bytes) -> None:
+        """Reads an input; a finding is written down and does not end the fuzzing."""
         try:
             target.read(data)
         except Exception as error:

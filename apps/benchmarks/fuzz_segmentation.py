@@ -30,6 +30,7 @@ def segmentation_target(folder: Path) -> Target:
     series = _series()
 
     def read(data: bytes) -> None:
+        """Reads the input as a file that the PACS sends."""
         try:
             dataset = pydicom.dcmread(BytesIO(data), force=True)
         except Exception:  # what pydicom cannot take apart never reaches this project's reader

@@ -221,7 +221,9 @@ def _who(info: Mapping[str, Any]) -> str:
 def _check_size(file: Path, limit: int) -> None:
     size = file.stat().st_size
     if size > limit:
-        msg = f"The file has {size} bytes, of which {limit} are taken: crop or compress it."
+        msg = (
+            f"The file has {size} bytes, more than the {limit} that are taken: crop or compress it."
+        )
         raise InputError(msg)
     if size == 0:
         msg = "The file that arrived is empty (0 bytes): export it again."

@@ -113,6 +113,7 @@ class Pacs:
         """
 
         def question() -> list[Dataset]:
+            """Takes the answer apart as well, so that a damaged one is refused in one sentence."""
             items = self._searcher.retrieve_series_metadata(study_uid, series_uid)
             return [_dataset(item) for item in items]
 

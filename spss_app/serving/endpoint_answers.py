@@ -68,6 +68,7 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        """Checks what comes in, signs it with the login's name, and checks what goes out."""
         given = signature.bind(*args, **kwargs)
         for name, value in given.arguments.items():
             _check(name, value)

@@ -70,6 +70,7 @@ def use_tokens(tokens: Tokens) -> Exchange:
     """Makes MONAI Label's own role checks read our tokens; returns how a login gets one."""
 
     def user_of_token(token: str) -> User:
+        """Replaces MONAI Label's reading of a realm's tokens."""
         holder = tokens.holder(token)
         if holder is None:
             msg = "unknown token"
@@ -77,6 +78,7 @@ def use_tokens(tokens: Tokens) -> Exchange:
         return user_with_role(holder.name, holder.role)
 
     def exchange(name: str, password: str) -> dict[str, Any]:
+        """The token is the password: a login hands it back as clients expect it."""
         if tokens.holder(password) is None:
             raise login_needed()
         return {"access_token": password, "token_type": "bearer"}

@@ -21,6 +21,7 @@ def noting(delete_model: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(delete_model)
     def wrapper(model: str) -> Any:
+        """Takes the file's checksum while it is there; notes only what was removed."""
         app = app_instance()
         file = app.model_file(model)
         digest = sha256_of(Path(file)) if file and Path(file).is_file() else ""
