@@ -86,7 +86,10 @@ def run(args: argparse.Namespace) -> int:
     """Runs what is missing, then writes table and figure of what there is."""
     studies = chosen_studies(args)
     runs = {
-        variant.label: [variant_run(variant, seed, args.iterations, args) for seed in args.seeds]
+        variant.label: [
+            variant_run(variant, seed, args, budget=args.budget, iterations=args.iterations)
+            for seed in args.seeds
+        ]
         for whole, others in studies
         for variant in (whole, *others)
     }

@@ -22,8 +22,9 @@ from spss_apps.benchmarks.training_jobs import (
     run_study,
 )
 from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import interval, over_seeds
-from spss_apps.benchmarks.training_variants import parse_variant
+from spss_apps.benchmarks.training_variants import Variant, parse_variant
 from spss_apps.benchmarks.variant_run import variant_run
 
 FIGURE = "training_curves.png"
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     variants = [parse_variant(text) for text in args.methods]
     # short trainings first: a curve that is cut off still has its beginning
     runs = [
-        variant_run(variant, seed, _steps(multiple, args), args)
+        _run_of(variant, multiple, seed, args)
         for seed in args.seeds
         for multiple in sorted(args.multiples)
         for variant in variants
@@ -60,9 +61,7 @@ def run(args: argparse.Namespace) -> int:
     curves: Curves = {}
     for variant in variants:
         for multiple in sorted(args.multiples):
-            wanted = [
-                variant_run(variant, seed, _steps(multiple, args), args) for seed in args.seeds
-            ]
+            wanted = [_run_of(variant, multiple, seed, args) for seed in args.seeds]
             if found := finished(wanted, folders):
                 curves.setdefault(variant.label, {})[multiple] = found
     if curves:
@@ -135,9 +134,10 @@ def _entry(runs: list[dict[str, Any]] | None) -> str:
     return f"{mean:.3f} ± {half:.3f}"
 
 
-def _steps(multiple: float, args: argparse.Namespace) -> int:
-    """Of a training that is ``multiple`` times as long as usual."""
-    return max(1, round(multiple * args.iterations))
+def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:
+    """A training that is ``multiple`` times as long as usual."""
+    steps = max(1, round(multiple * args.iterations))
+    return variant_run(variant, seed, args, budget=args.budget, iterations=steps)
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -30,6 +30,7 @@ from spss_apps.benchmarks.training_table import (
     table,
 )
 from spss_apps.benchmarks.training_variants import Variant, parse_variant
+from spss_apps.benchmarks.variant_run import variant_run
 
 DEFAULT_METHODS = ("masked", "pseudo", "mean_teacher")
 
@@ -55,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument(
         "--iterations", type=int, help=f"steps per training (default {DEFAULT_ITERATIONS})"
     )
-    length.add_argument("--minutes", type=float, help="processor minutes per training")
+    length.add_argument(
+        "--minutes", type=float, help="minutes per training, on a CPU in processor time"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,18 +79,7 @@ def planned_runs(args: argparse.Namespace) -> list[Run]:
     chosen = [*map(Variant, args.methods), *map(parse_variant, args.variants)]
     iterations = args.iterations or (None if args.minutes else DEFAULT_ITERATIONS)
     return [
-        Run(
-            data=str(args.data),
-            budget=budget,
-            axis=args.axis,
-            method=variant.method,
-            variant=variant.name,
-            constants=variant.constants,
-            seed=seed,
-            iterations=iterations,
-            minutes=args.minutes,
-            device=args.device,
-        )
+        variant_run(variant, seed, args, budget=budget, iterations=iterations, minutes=args.minutes)
         for seed in args.seeds
         for budget in args.budgets
         for variant in chosen

@@ -46,7 +46,7 @@ class Run:
         method: name in `spss.methods.METHODS`.
         seed: of the budget and of the training.
         iterations: steps; None if minutes are given.
-        minutes: of training in processor time; None if iterations are given.
+        minutes: of training, on a CPU in processor time; None if iterations are given.
         device: ``auto``, ``cpu``, ``cuda``.
         variant: name of what differs from the method's defaults; empty for the method as it is.
         constants: field of the method's ``Config`` → value that differs.
@@ -90,7 +90,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         method_config=make_config(run.method, run.constants),
         iterations=run.iterations,
         minutes=run.minutes,
-        clock=time.process_time,  # other jobs on the machine then cost no method its steps
+        clock=_clock(run.device),
         seed=run.seed,
         device=run.device,
         cache=folder / "cache",
@@ -111,6 +111,13 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         "peak_gpu_gb": _peak_gpu_gb(),
         **scores,
     }
+
+
+def _clock(device: str) -> Callable[[], float]:
+    """On a CPU processor time, so that other jobs on the machine cost no method its steps."""
+    from spss.training.options import pick_device
+
+    return time.process_time if pick_device(device).type == "cpu" else time.monotonic
 
 
 def training_cases(dataset: Dataset, annotations: Annotations) -> list[TrainingCase]:
