@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from spss.types import ClassMap
 from spss_app.dicomweb.series import Series, read_series
 from spss_apps.clients.dicom_series import make_series
 
@@ -44,3 +45,13 @@ def save(tmp_path: Path) -> Callable[[list[Dataset]], Path]:
 @pytest.fixture
 def series(datasets: list[Dataset], save: Callable[[list[Dataset]], Path]) -> Series:
     return read_series(save(datasets))
+
+
+@pytest.fixture
+def classes(series: Series) -> ClassMap:
+    """Two structures on the series' grid, one of them touching its corner."""
+    classes = np.zeros(series.shape, np.uint8)
+    classes[2:6, 3:5, 1:4] = 3
+    classes[7:9, 1:8, 2:7] = 1
+    classes[0, 0, 0] = 3
+    return classes
