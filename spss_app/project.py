@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 IMPORTED = "imported"
 """Tag that keeps another tool's label when a draft takes its place under ``original``."""
+
+AS_DRAWN = "as drawn"
+"""Source of a draft that holds what was drawn and nothing else."""
 
 _FETCHED_AT_ONCE = 2
 """New images that one question about all images may fetch from a remote server."""
@@ -148,13 +153,23 @@ class Project:
         return draft
 
     def draft(self, image_id: str) -> Draft | None:
-        """The best label map there is: propagated, else predicted, else none."""
-        if not self.ledger.standing(image_id).is_empty:
-            try:
-                return self.propagated(image_id, joined=True)
-            except (InputError, NotReadyError) as error:
-                logger.warning("No propagated draft: %s", error)
-        return self.predicted(image_id)
+        """The best label map there is: propagated, else predicted, else what was drawn, else none.
+
+        A person's voxels are in each of them as they were drawn.
+        """
+        if self.ledger.standing(image_id).is_empty:
+            return self.predicted(image_id)
+        try:
+            return self.propagated(image_id, joined=True)
+        except (InputError, NotReadyError) as error:
+            logger.warning("No propagated draft: %s", error)
+        drawn = self.ledger.sparse_label(image_id, self.classes.names)
+        predicted = self.predicted(image_id)
+        if predicted is None:
+            return Draft(drawn.classes, AS_DRAWN, self.ledger.standing(image_id).revision)
+        return replace(
+            predicted, classes=np.where(drawn.annotated, drawn.classes, predicted.classes)
+        )
 
     def predicted(self, image_id: str) -> Draft | None:
         """The published network's answer, or None before the first training."""
@@ -176,8 +191,10 @@ class Project:
         """Puts a draft under the tag ``original``, where Slicer loads it; says which, or ``""``."""
         draft = self.draft(image_id)
         foreign = self._foreign_original(image_id)
+        if foreign and (draft is None or draft.source == AS_DRAWN):
+            return self._offer_foreign(image_id, foreign)
         if draft is None:
-            return self._offer_foreign(image_id, foreign) if foreign else ""
+            return ""
         if foreign:
             self.store.store_label(image_id, foreign, IMPORTED, {})
         self.remember_draft(image_id, draft.classes)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spss.annotation import Plane
+from spss.types import UNDECIDED
 from spss.volumes import read_label
 
 
@@ -128,6 +129,15 @@ def test_another_tools_label_is_the_draft_and_is_never_lost(
     server.app.project.offer_draft("phantom_000")
     kept = read_label(server.app.datastore().get_label_uri("phantom_000", "imported"))
     assert (kept == foreign).all()
+
+
+def test_single_voxels_are_in_the_draft_although_nothing_can_be_propagated(server, tmp_path):
+    drawn = np.full(server.image("phantom_000").shape, UNDECIDED, np.uint8)
+    drawn[4, 5, 6:9] = 1
+    server.submit_array("phantom_000", drawn, tmp_path, annotated_planes="voxels")
+    assert server.app.project.offer_draft("phantom_000") == "as drawn"
+    draft = read_label(server.app.datastore().get_label_uri("phantom_000", "original"))
+    assert (draft == np.where(drawn == UNDECIDED, 0, drawn)).all()
 
 
 def test_an_empty_plane_that_is_named_is_an_annotation(server, tmp_path, label_info):
