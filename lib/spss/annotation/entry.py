@@ -89,11 +89,11 @@ def _parse(record: dict[str, Any]) -> Entry:
         record[name] = tuple(str(value) for value in record[name])
     record["shape"] = tuple(int(size) for size in record["shape"])
     entry = Entry(**record)
-    for plane in entry.planes:
-        plane.check(entry.shape)
     if len(entry.planes) != len(entry.plane_sha256) or len(entry.shape) != 3:
         msg = "planes, digests and shape do not fit together"
         raise ValueError(msg)
+    for plane in entry.planes:
+        plane.check(entry.shape)
     if entry.sequence < 1 or "/" in entry.label_file or "\\" in entry.label_file:
         msg = "bad sequence number or label file name"
         raise ValueError(msg)
