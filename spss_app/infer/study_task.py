@@ -45,6 +45,6 @@ class StudyTask(InferTask):
             draft.classes,
             self.project.classes.names,
             like=like,
-            ending=request.get("result_extension", ".nii.gz"),
+            request=request,
             message=draft.source,
         )

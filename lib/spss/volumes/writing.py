@@ -19,18 +19,21 @@ _WRITTEN_ENDINGS = (*NIFTI_ENDINGS, ".seg.nrrd", ".nrrd", ".mha")
 _SCANNER = 1  # NIfTI's code for "scanner-based anatomical coordinates"
 
 
-def write_label(path: str | Path, classes: ClassMap, *, like: OnGrid) -> None:
+def write_label(
+    path: str | Path, classes: ClassMap, *, like: OnGrid, compress: bool = True
+) -> None:
     """Writes ``(I, J, K)`` class indices as uint8 on the grid of ``like``, atomically.
 
     Args:
         path: the ending chooses NIfTI, NRRD or MetaImage.
         classes: class indices on ``like``'s grid.
         like: image, or grid, whose affine is written.
+        compress: NRRD and MetaImage; NIfTI says it with its ending.
 
     Raises:
         InputError: the shapes differ or the ending is none that can be written.
     """
-    _write(Path(path), np.asarray(classes).astype(np.uint8, copy=False), like)
+    _write(Path(path), np.asarray(classes).astype(np.uint8, copy=False), like, compress=compress)
 
 
 def write_map(path: str | Path, values: ScalarMap, *, like: OnGrid) -> None:
@@ -38,7 +41,7 @@ def write_map(path: str | Path, values: ScalarMap, *, like: OnGrid) -> None:
     _write(Path(path), np.asarray(values).astype(np.float32, copy=False), like)
 
 
-def _write(path: Path, array: NDArray[Any], like: OnGrid) -> None:
+def _write(path: Path, array: NDArray[Any], like: OnGrid, *, compress: bool = True) -> None:
     """On the image's grid, in the format of the ending, complete or not at all."""
     if array.shape != tuple(like.shape):
         msg = (
@@ -50,10 +53,13 @@ def _write(path: Path, array: NDArray[Any], like: OnGrid) -> None:
     if ending not in _WRITTEN_ENDINGS:
         msg = f"Cannot write {path.name}: use one of the endings {', '.join(_WRITTEN_ENDINGS)}."
         raise InputError(msg)
-    save = _save_nifti if ending in NIFTI_ENDINGS else _save_with_itk
     try:
         with replace_atomically(path) as unfinished:
-            save(unfinished, array, np.asarray(like.affine, dtype=np.float64))
+            affine = np.asarray(like.affine, dtype=np.float64)
+            if ending in NIFTI_ENDINGS:
+                _save_nifti(unfinished, array, affine)
+            else:
+                _save_with_itk(unfinished, array, affine, compress=compress)
     except (OSError, RuntimeError) as error:
         msg = f"Cannot write {path}: {' '.join(str(error).split())[:200]}."
         raise InputError(msg) from error
@@ -69,7 +75,7 @@ def _save_nifti(path: Path, array: NDArray[Any], affine: Affine) -> None:
     nib.save(image, path)
 
 
-def _save_with_itk(path: Path, array: NDArray[Any], affine: Affine) -> None:
+def _save_with_itk(path: Path, array: NDArray[Any], affine: Affine, *, compress: bool) -> None:
     """The affine as ITK's origin, spacing and directions, in its LPS coordinates."""
     import SimpleITK as sitk
 
@@ -79,4 +85,4 @@ def _save_with_itk(path: Path, array: NDArray[Any], affine: Affine) -> None:
     image.SetSpacing(spacing)
     image.SetOrigin(lps[:3, 3].tolist())
     image.SetDirection((lps[:3, :3] / np.asarray(spacing)).ravel().tolist())
-    sitk.WriteImage(image, str(path), useCompression=True)
+    sitk.WriteImage(image, str(path), useCompression=compress)

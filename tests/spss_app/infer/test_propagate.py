@@ -69,3 +69,18 @@ def test_viewers_are_offered_the_options(drawn):
     assert config["propagator"][0] == "auto"
     assert config["range"] == 0
     assert config["join"] is True
+
+
+@pytest.mark.parametrize("model", ["propagate", "spss"])
+def test_a_viewer_that_cannot_decompress_gets_plain_voxels(drawn, model):
+    """OHIF asks for it: its panel stumbles over compressed volumes with an odd number of voxels."""
+    plain, small = (
+        drawn.infer(
+            model, "phantom_000", output="image", result_extension=".nrrd", result_compress=compress
+        ).content
+        for compress in (False, True)
+    )
+    assert b"encoding: raw" in plain.split(b"\n\n", 1)[0]
+    assert b"encoding: gzip" in small.split(b"\n\n", 1)[0]
+    voxels = np.frombuffer(plain.split(b"\n\n", 1)[1], np.uint8)
+    assert voxels.size == np.prod(drawn.truth("phantom_000").shape)
