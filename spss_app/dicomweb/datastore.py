@@ -105,6 +105,8 @@ class DicomwebDatastore(GuardedDatastore):
             image_id in self.found.series() or image_id in self.found.series(fresh=True)
         ):
             self._fetch(image_id)
+        if reason := self.found.why_refused(image_id):
+            raise SeriesError(reason)
         return super().object_of(image_id)
 
     def get_image_uri(self, image_id: str) -> str:

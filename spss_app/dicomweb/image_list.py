@@ -80,6 +80,13 @@ class ImageList:
                 self._images.forget(uid)  # it has grown since: it may be complete now
         return found
 
+    def why_refused(self, series_uid: str) -> str:
+        """Why a series that the PACS has cannot be used; empty for any other one."""
+        with self._guard:
+            is_there = series_uid in self._found
+        refusal = self._images.refused().get(series_uid) if is_there else None
+        return refusal.reason if refusal else ""
+
     def _ask(self) -> None:
         """Asks the PACS anew; while it is away the last list stays."""
         self._asked_at = time.monotonic()
