@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from spss_apps.pictures import COLOURS, DPI, INK
 
@@ -23,6 +24,7 @@ def training_curve(points: Sequence[Mapping[str, float]]) -> bytes:
     axes.set_xlabel("iterations")
     axes.set_ylabel("loss", color=INK)
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if any("validation_dice" in point for point in points):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -14,6 +15,9 @@ _STATES = {
     "planes": ("some planes drawn", "#56B4E9"),
     "dense": ("whole volume labelled", "#009E73"),
 }
+
+_ID_END = 6
+"""Digits of a UID that are shown."""
 
 _OWN_STYLE = """
 .tiles { display: flex; gap: 1em; flex-wrap: wrap; } .tiles div { background: #f1f3f5;
@@ -83,7 +87,7 @@ def _dice(model: Mapping[str, Any] | None) -> str:
 
 def _queue(overview: Mapping[str, Any], pictures: Sequence[bytes | None]) -> str:
     queue = overview["queue"]
-    names = {image["id"]: image["name"] for image in overview["images"]}
+    names = _names(overview["images"])
     if not queue:
         return "<p class='lead'>No volume is left to draw in.</p>"
     figures = []
@@ -125,8 +129,9 @@ def _networks(models: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _volumes(images: Sequence[Mapping[str, Any]]) -> str:
+    names = _names(images)
     rows = "".join(
-        f"<tr><td>{escape(image['name'])}</td><td class='words'>{_state(image)}</td>"
+        f"<tr><td>{escape(names[image['id']])}</td><td class='words'>{_state(image)}</td>"
         f"<td class='words'>{escape(_planes(image['planes']))}</td></tr>"
         for image in images
     )
@@ -134,6 +139,17 @@ def _volumes(images: Sequence[Mapping[str, Any]]) -> str:
         "<table class='volumes'><tr><th>volume</th><th class='words'>state</th>"
         f"<th class='words'>planes</th></tr>{rows}</table>"
     )
+
+
+def _names(images: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What each image is called; of two series of one patient with the end of the id."""
+    counts = Counter(image["name"] for image in images)
+    return {
+        image["id"]: image["name"]
+        if counts[image["name"]] == 1
+        else f"{image['name']} (series \u2026{image['id'][-_ID_END:]})"
+        for image in images
+    }
 
 
 def _state(image: Mapping[str, Any]) -> str:

@@ -163,13 +163,19 @@ class Project:
             return self.propagated(image_id, joined=True)
         except (InputError, NotReadyError) as error:
             logger.warning("No propagated draft: %s", error)
-        drawn = self.ledger.sparse_label(image_id, self.classes.names)
         predicted = self.predicted(image_id)
-        if predicted is None:
-            return Draft(drawn.classes, AS_DRAWN, self.ledger.standing(image_id).revision)
-        return replace(
-            predicted, classes=np.where(drawn.annotated, drawn.classes, predicted.classes)
-        )
+        if predicted is not None:
+            return self.with_what_was_drawn(image_id, predicted)
+        drawn = self.ledger.sparse_label(image_id, self.classes.names)
+        return Draft(drawn.classes, AS_DRAWN, self.ledger.standing(image_id).revision)
+
+    def with_what_was_drawn(self, image_id: str, draft: Draft) -> Draft:
+        """The draft with a person's voxels in it as they were drawn."""
+        if self.ledger.standing(image_id).is_empty:
+            return draft
+        drawn = self.ledger.sparse_label(image_id, self.classes.names)
+        classes = np.where(drawn.annotated, drawn.classes, draft.classes)
+        return replace(draft, classes=classes, source=f"{draft.source}, what was drawn as drawn")
 
     def predicted(self, image_id: str) -> Draft | None:
         """The published network's answer, or None before the first training."""

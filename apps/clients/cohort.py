@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +19,7 @@ import pydicom
 from spss.errors import NotReadyError
 from spss_app.dicomweb.series import read_series
 from spss_app.dicomweb.volume_file import write_volume
-from spss_apps.clients.dicom_series import make_series
+from spss_apps.clients.dicom_series import make_series, save
 
 ROLES = ("first", "second", "third", "oblique")
 """Three volumes of three patients, acquired in axial slices, and a tilted stack."""
@@ -136,12 +137,8 @@ def _cut(archive: Path, folder: Path) -> dict[str, Path]:
 
 
 def _write(datasets: Sequence[pydicom.Dataset], folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    for number, dataset in enumerate(datasets):
-        dataset.save_as(folder / f"{number:03d}.dcm", write_like_original=False)
-    return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    return save(datasets, folder)
 
 
 def _unpack(archive: Path, folder: Path) -> Path:

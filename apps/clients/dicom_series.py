@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,36 @@ def make_series(
         dataset.SliceThickness = float(spacing_mm[2])
         datasets.append(dataset)
     return datasets
+
+
+def renew(
+    datasets: Sequence[Dataset], accept: Callable[[str], bool] = lambda uid: True
+) -> list[Dataset]:
+    """The same images as a study of their own, in which nobody has drawn yet.
+
+    Args:
+        datasets: one per slice.
+        accept: says whether a SeriesInstanceUID will do; another one is made until it does.
+    """
+    study, series = generate_uid(), generate_uid()
+    while not accept(series):
+        series = generate_uid()
+    copies = []
+    for dataset in datasets:
+        copied = deepcopy(dataset)
+        copied.StudyInstanceUID, copied.SeriesInstanceUID = study, series
+        copied.SOPInstanceUID = generate_uid()
+        copied.file_meta.MediaStorageSOPInstanceUID = copied.SOPInstanceUID
+        copies.append(copied)
+    return copies
+
+
+def save(datasets: Sequence[Dataset], folder: Path) -> Path:
+    """Writes one file per dataset; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, dataset in enumerate(datasets):
+        dataset.save_as(folder / f"{number:03d}.dcm", write_like_original=False)
+    return folder
 
 
 def _image(pixels: NDArray[np.int16]) -> Dataset:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
 from pydicom.dataset import Dataset
 
+from spss.annotation import Plane
 from spss.types import ClassMap
 from spss_apps.clients.pacs_server import LABELS, PacsServer
 
@@ -27,20 +27,33 @@ def series_of(pacs_server: PacsServer, uid: str) -> Dataset:
 
 
 def submit_plane(
-    pacs_server: PacsServer, uid: str, folder: Path, *, axis: int = 2, index: int | None = None
+    pacs_server: PacsServer,
+    uid: str,
+    folder: Path,
+    *,
+    axis: int = 2,
+    index: int | None = None,
+    truth: ClassMap | None = None,
 ) -> ClassMap:
     """Draws both structures on one plane (the middle one) and submits; returns the label.
+
+    Args:
+        pacs_server: where.
+        uid: of the series.
+        folder: for files.
+        axis: voxel axis of the plane.
+        index: of the plane; the middle one if None.
+        truth: what to draw, on the series' grid; two boxes if None.
 
     Raises:
         ValueError: the server understood something else.
     """
     image = nibabel.load(_download(pacs_server, uid, folder / "image.nii.gz"))
-    label = np.zeros(image.shape, np.uint8)
     index = image.shape[axis] // 2 if index is None else index
-    for value, (low, high) in enumerate(((0.3, 0.5), (0.5, 0.65)), start=1):
-        plane: list[Any] = [slice(int(n * low), int(n * high)) for n in image.shape]
-        plane[axis] = index
-        label[tuple(plane)] = value
+    whole = _boxes(image.shape, axis) if truth is None else truth
+    plane = Plane(axis, index).slices
+    label = np.zeros(image.shape, np.uint8)
+    label[plane] = whole[plane]
     nibabel.save(nibabel.Nifti1Image(label, image.affine), folder / "label.nii.gz")
     info = [{"name": name, "idx": value} for value, name in enumerate(LABELS, start=1)]
     with pacs_server.session() as session, (folder / "label.nii.gz").open("rb") as file:
@@ -55,6 +68,16 @@ def submit_plane(
     if said.json()["annotated_planes"] != [{"axis": axis, "index": index}]:
         msg = f"The server understood {said.json()['understood']!r}."
         raise ValueError(msg)
+    return label
+
+
+def _boxes(shape: tuple[int, ...], axis: int) -> ClassMap:
+    """A box of each structure, from end to end along ``axis``."""
+    label = np.zeros(shape, np.uint8)
+    for value, (low, high) in enumerate(((0.3, 0.5), (0.5, 0.65)), start=1):
+        box = [slice(int(size * low), int(size * high)) for size in shape]
+        box[axis] = slice(None)
+        label[tuple(box)] = value
     return label
 
 

@@ -11,6 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spss_apps.clients.ohif_scripts import (
+    COLOURED,
+    DRAWN,
+    JUMP,
+    LABELMAP,
+    LABELMAP_THERE,
+    SHOWN,
+)
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -21,49 +30,12 @@ FLAGS = (
 )
 """Software rendering; OHIF's volume views need WebGL."""
 
-WAIT_MS = 400_000
+WAIT_MS = 60_000
 
-_LABELMAP = """() => {
-  const all = services.segmentationService.getSegmentations();
-  if (!all.length) return null;
-  const volume = services.segmentationService.getLabelmapVolume(all[0].segmentationId);
-  if (!volume) return null;
-  const values = volume.voxelManager.getCompleteScalarDataArray();
-  const found = [];
-  for (let i = 0; i < values.length; i++) if (values[i]) found.push([i, values[i]]);
-  const segments = all[0].config?.segments ?? all[0].segments;
-  const names = {};
-  for (const [index, segment] of Object.entries(segments)) names[index] = segment.label;
-  return {
-    size: Array.from(volume.dimensions), origin: Array.from(volume.origin),
-    spacing: Array.from(volume.spacing), direction: Array.from(volume.direction), found, names,
-  };
-}"""
+_SETTLE_MS = 300
 
-_JUMP = """([view, index]) => {
-  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(view);
-  cornerstone.utilities.jumpToSlice(viewport.element, {imageIndex: index});
-}"""
-
-_SHOWN = """() => Array.from(services.viewportGridService.getState().viewports.values())
-  .flatMap(v => v.displaySetInstanceUIDs)
-  .map(uid => services.displaySetService.getDisplaySetByUID(uid).SeriesInstanceUID)"""
-
-_COLOURED = """(view) => {
-  const canvas = services.cornerstoneViewportService.getCornerstoneViewport(view).getCanvas();
-  const copy = document.createElement('canvas');
-  copy.width = canvas.width; copy.height = canvas.height;
-  const context = copy.getContext('2d');
-  context.drawImage(canvas, 0, 0);
-  const data = context.getImageData(0, 0, copy.width, copy.height).data;
-  let count = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    const low = Math.min(data[i], data[i + 1], data[i + 2]);
-    const high = Math.max(data[i], data[i + 1], data[i + 2]);
-    if (high - low > 30) count++;
-  }
-  return count;
-}"""
+_TAKEN = "updated the segmentation's scalar data"
+"""What the panel writes to the console when it has put a result into the views."""
 
 
 def why_not() -> str | None:
@@ -114,12 +86,15 @@ class Ohif:
     def open(self, study_uid: str) -> None:
         """Opens a study and waits until its images are drawn."""
         self.page.goto(f"{self.server}/ohif/monai-label?StudyInstanceUIDs={study_uid}")
-        hide = self.page.get_by_text("Confirm and Hide")
-        hide.click()
-        self.page.wait_for_selector(".cornerstone-canvas")
-        self.page.wait_for_function(_SHOWN + ".length > 0")
-        self.page.wait_for_timeout(3000)
+        self.page.get_by_text("Confirm and Hide").click()
+        self.wait_for_images()
+
+    def wait_for_images(self) -> None:
+        """Waits until every view shows something and nothing more is being loaded."""
+        self.page.wait_for_function("() => globalThis.services?.displaySetService !== undefined")
+        self.page.wait_for_function(f"() => ({SHOWN})().length > 0")
         self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_function(DRAWN)
 
     def connect(self) -> None:
         """Types the server's address into the panel and presses the round arrow."""
@@ -127,11 +102,11 @@ class Ohif:
         with self.page.expect_response(lambda answer: "/info/" in answer.url):
             self.page.click(".settingsTable button.actionButton")
         self.page.wait_for_selector(".modelSelector", state="attached")
-        self.page.wait_for_timeout(2500)  # the panel sets colours one second later
+        self.page.wait_for_function(LABELMAP_THERE)
 
     def shown_series(self) -> set[str]:
         """SeriesInstanceUIDs in the views."""
-        return set(self.page.evaluate(_SHOWN))
+        return set(self.page.evaluate(SHOWN))
 
     def models(self) -> list[str]:
         """What the box of "Auto-Segmentation" offers."""
@@ -144,17 +119,17 @@ class Ohif:
     def run(self, model: str) -> None:
         """Chooses a model, presses Run, and waits for the result in the views."""
         self.page.locator(".modelSelector select").first.select_option(model)
-        with self.page.expect_response(lambda answer: f"/infer/{model}" in answer.url) as answer:
-            self.page.click(".modelSelector button:has-text('Run')")
-        if answer.value.status != 200:
-            msg = f"{model} answered HTTP {answer.value.status}: {answer.value.text()}"
-            raise RuntimeError(msg)
-        self.page.wait_for_timeout(2000)
+        with self.page.expect_console_message(lambda message: _TAKEN in message.text):
+            with self.page.expect_response(lambda said: f"/infer/{model}" in said.url) as answer:
+                self.page.click(".modelSelector button:has-text('Run')")
+            if answer.value.status != 200:
+                msg = f"{model} answered HTTP {answer.value.status}: {answer.value.text()}"
+                raise RuntimeError(msg)
 
     def open_active_learning(self) -> None:
         """Unfolds the section."""
         self.page.locator("label.tab-label", has_text="Active Learning").click()
-        self.page.wait_for_timeout(500)
+        self.page.get_by_role("button", name="Next Sample").wait_for()
 
     def next_sample(self, strategy: str) -> dict[str, str]:
         """Presses Next Sample and reads the table that the panel shows; leaves it open."""
@@ -171,9 +146,10 @@ class Ohif:
         button = self.page.locator(
             "button:has-text('Update Model'), button:has-text('Stop Training')"
         )
+        before = str(button.first.inner_text())
         with self.page.expect_response(lambda answer: "/train/" in answer.url):
             button.first.click()
-        self.page.wait_for_timeout(1500)
+        self.page.locator("button", has_text=before).wait_for(state="detached")
         return str(button.first.inner_text())
 
     def bars(self) -> dict[str, str]:
@@ -187,9 +163,18 @@ class Ohif:
             for row in rows.all()
         }
 
+    def show_bars(self) -> None:
+        """Drags over the bars, whose figures are white on white: selected, they can be read."""
+        cells = self.page.locator(".optionsTable tr:has(.w3-round) td")
+        first, last = cells.first.bounding_box(), cells.last.bounding_box()
+        self.page.mouse.move(first["x"] + 2, first["y"] + 4)
+        self.page.mouse.down()
+        self.page.mouse.move(last["x"] + last["width"] - 4, last["y"] + last["height"] - 4, steps=5)
+        self.page.mouse.up()
+
     def labelmap(self) -> dict[str, NDArray[np.bool_]]:
         """The segmentation in the page: name → ``(I, J, K)`` mask; empty names are left out."""
-        found: dict[str, Any] | None = self.page.evaluate(_LABELMAP)
+        found: dict[str, Any] | None = self.page.evaluate(LABELMAP)
         if found is None:
             return {}
         columns, rows, slices = (int(size) for size in found["size"])
@@ -210,17 +195,17 @@ class Ohif:
 
     def jump(self, index: int, view: str = "mpr-axial") -> None:
         """Shows a slice of the acquisition."""
-        self.page.evaluate(_JUMP, [view, index])
-        self.page.wait_for_timeout(1500)
+        self.page.evaluate(JUMP, [view, index])
+        self.page.wait_for_timeout(_SETTLE_MS)  # a view is drawn with one of the next frames
 
     def wait_for_colour(self, least: int, view: str = "mpr-axial") -> None:
         """Waits until a segmentation covers more than ``least`` pixels of a view."""
-        wait = f"([view, least]) => ({_COLOURED})(view) > least"
+        wait = f"([view, least]) => ({COLOURED})(view) > least"
         self.page.wait_for_function(wait, arg=[view, least])
 
     def coloured_pixels(self, view: str = "mpr-axial") -> int:
         """Pixels of a view that are not grey, which on MR and CT only a segmentation makes."""
-        return int(self.page.evaluate(_COLOURED, view))
+        return int(self.page.evaluate(COLOURED, view))
 
     def screenshot(self, path: Path) -> None:
         """Saves what is on screen."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spss_apps.clients.ohif import Ohif
+
+_SETTLE_MS = 300
+_Seen = TypeVar("_Seen")
 
 _DRAWN = """(index) => {
   const all = services.segmentationService.getSegmentations();
@@ -24,10 +29,8 @@ def open_to_draw(viewer: Ohif, study_uid: str) -> None:
     page = viewer.page
     page.goto(f"{viewer.server}/ohif/segmentation?StudyInstanceUIDs={study_uid}")
     page.get_by_text("Confirm and Hide").click()
-    page.wait_for_selector(".cornerstone-canvas")
     page.wait_for_selector("[data-cy=study-browser-thumbnail]")
-    page.wait_for_timeout(3000)
-    page.wait_for_load_state("networkidle")
+    viewer.wait_for_images()
 
 
 def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> NDArray[np.bool_]:
@@ -55,15 +58,14 @@ def draw(viewer: Ohif, segment: str, *, index: int, radius_mm: float = 5.0) -> N
     field.fill(str(radius_mm))
     field.press("Enter")
     viewer.jump(index, viewer.active_view())
-    page.wait_for_timeout(1500)
     box = page.locator(".cornerstone-canvas").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y + 20, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(1500)
-    size, coloured = page.evaluate(_DRAWN, index)
+    page.wait_for_function(f"(index) => ({_DRAWN})(index)[1].length > 0", arg=index)
+    size, coloured = _when_still(lambda: page.evaluate(_DRAWN, index), viewer)
     mask = np.zeros(size[0] * size[1], bool)
     mask[coloured] = True
     return mask.reshape(size[1], size[0]).T
@@ -96,6 +98,17 @@ def upload(viewer: Ohif, file: Path) -> None:
     if not answer.value.ok:
         msg = f"The PACS answered HTTP {answer.value.status}: {answer.value.text()[:200]}"
         raise RuntimeError(msg)
+
+
+def _when_still(look: Callable[[], _Seen], viewer: Ohif) -> _Seen:
+    """What is seen when two looks in a row see the same."""
+    before = look()
+    while True:
+        viewer.page.wait_for_timeout(_SETTLE_MS)
+        now = look()
+        if now == before:
+            return now
+        before = now
 
 
 def _answer_dialog(viewer: Ohif, text: str) -> None:

@@ -33,6 +33,13 @@ _PLACED = """() => {
 }"""
 
 
+_LOADED = """() => {
+  const segmentation = services.segmentationService.getSegmentations()[0];
+  const ids = segmentation?.representationData?.Labelmap?.imageIds ?? [];
+  return ids.some(id =>
+    cornerstone.cache.getImage(id)?.voxelManager.getScalarData().some(value => value));
+}"""
+
 _FOCUS = """(view) => {
   const viewport = services.cornerstoneViewportService.getCornerstoneViewport(view);
   return Array.from(viewport.getCamera().focalPoint);
@@ -53,8 +60,7 @@ def open_segmentation(viewer: Ohif, description: str) -> None:
     yes.wait_for()
     yes.click()
     yes.wait_for(state="hidden")
-    page.wait_for_function("() => services.segmentationService.getSegmentations().length > 0")
-    page.wait_for_timeout(1500)
+    page.wait_for_function(_LOADED)
 
 
 def jump_to(viewer: Ohif, series: Series, index: int, view: str | None = None) -> None:

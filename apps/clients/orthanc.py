@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pydicom
+import requests
 from dicomweb_client import DICOMwebClient
 
 from spss_apps.child_server import ChildServer, free_port
@@ -79,6 +80,12 @@ class Orthanc(ChildServer):
             search_filters={"Modality": modality}
         )
         return [pydicom.Dataset.from_json(item) for item in found]
+
+    def delete_study(self, study_uid: str) -> None:
+        """Takes a study away with everything in it; nothing happens if there is none."""
+        found = requests.post(f"{self.url}/tools/lookup", data=study_uid, timeout=60).json()
+        for place in (item["Path"] for item in found if item["Type"] == "Study"):
+            requests.delete(self.url + place, timeout=60).raise_for_status()
 
     def __exit__(
         self,

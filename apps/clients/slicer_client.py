@@ -82,7 +82,16 @@ class SlicerClient:
         Raises:
             requests.HTTPError: the file could not be fetched: the module sends no token with it.
         """
-        sample = self.client.next_sample(strategy, self._options("strategies", strategy))
+        return self.open(self.ask(strategy), on_this_machine=on_this_machine)
+
+    def ask(self, strategy: str) -> dict[str, Any]:
+        """The request behind the button "Next Sample"."""
+        options = self._options("strategies", strategy)
+        sample: dict[str, Any] = self.client.next_sample(strategy, options)
+        return sample
+
+    def open(self, sample: dict[str, Any], *, on_this_machine: bool = True) -> Loaded:
+        """What the module does with the answer: volume, draft, empty segments, first model."""
         image_id, path = sample["id"], sample.get("path")
         name = sample.get("name", image_id)
         if on_this_machine and path and os.path.exists(path):

@@ -39,8 +39,8 @@ def write_result(
 ) -> tuple[str, dict[str, Any]]:
     """Writes a label map for the answer; MONAI Label deletes the file once it is sent.
 
-    OHIF asks for no compression, and means it: the compressed file of a volume with an odd number of
-    voxels ends its panel with a RangeError.
+    OHIF asks for no compression, and means it: the compressed file of a volume with an odd number
+    of voxels ends its panel with a RangeError.
 
     Returns:
         The file, and what goes beside it: ``label_names`` and a message.

@@ -18,7 +18,7 @@ _NOTHING_YET = (
 
 
 class Spss(StudyTask):
-    """Answers with the published network's prediction.
+    """Answers with the published network's prediction, and what was drawn as it was drawn.
 
     Slicer runs this task on every new sample by itself, so having nothing to show is no error: the
     answer is an empty label map and a message. (An answer without a file would be one too: the
@@ -57,7 +57,8 @@ class Spss(StudyTask):
                 self.project.classes.names,
                 device=device,
             )
-            return Draft(prediction.classes, "predicted by the network", model.version)
+            draft = Draft(prediction.classes, "predicted by the network", model.version)
+            return self.project.with_what_was_drawn(image_id, draft) if image_id else draft
         if image_id is None:
             return None
         try:

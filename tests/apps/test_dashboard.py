@@ -132,6 +132,15 @@ def test_names_from_the_server_cannot_write_html(write):
     assert "Ann <b>" not in page
 
 
+def test_two_series_of_one_patient_are_told_apart(server, write):
+    twin = {**OVERVIEW["images"][1], "id": "1.2.840.113.987654"}
+    server.overview = {**OVERVIEW, "images": [*OVERVIEW["images"], twin]}
+    _, page = write()
+    assert "<td>Bob (series \u2026987654)</td>" in page
+    assert "<td>Bob (series \u2026b)</td>" in page
+    assert "<td>Cy</td>" in page
+
+
 def test_the_page_has_no_script_and_loads_nothing(write):
     _, page = write()
     assert "<script" not in page

@@ -4,19 +4,24 @@ import gc
 import importlib.util
 import os
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from spss.errors import NotReadyError
-from spss_app.dicomweb.series import Series
+from spss_app.dicomweb.series import Series, read_series
 from spss_apps.clients.cohort import Cohort, default_scratch, open_cohort
 from spss_apps.clients.desk import Desk, send_images
+from spss_apps.clients.dicom_series import renew, save
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif import why_not as no_browser
 from spss_apps.clients.orthanc import Orthanc, why_not
@@ -107,28 +112,91 @@ def image(orthanc: Orthanc) -> Series:
 
 
 @pytest.fixture(scope="session")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+def data() -> Path:
+    """Where data sets may be."""
+    return Path(os.environ.get("SPSS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def cohort(data: Path) -> Cohort:
     """Real series: hippocampus crops and an oblique T1 stack, else crops of a CT series."""
-    data = Path(os.environ.get("SPSS_DATA", Path(__file__).parents[3] / "shared" / "data"))
     try:
         return open_cohort(data, default_scratch(), download="SPSS_CLIENTS" in os.environ)
     except NotReadyError as error:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module")
-def pacs_server(cohort: Cohort, request: pytest.FixtureRequest) -> Iterator[PacsServer]:
-    """Our server on a PACS with the real series, one for each file of tests.
+@pytest.fixture(scope="session")
+def pacs_servers(cohort: Cohort) -> Iterator[Callable[[bool], PacsServer]]:
+    """The plain server and `spss serve`, each on a PACS of its own, started when first needed.
 
-    A parameter True starts `spss serve`, which wants a token, in place of the plain server.
+    One start takes half a minute, so all tests share them: what must not be drawn in by another
+    test comes from `new_series`.
     """
     if not os.environ.get("SPSS_CLIENTS"):
         pytest.skip("a server and a browser on a PACS: run by `make clients`")
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with PacsServer(cohort.files, guarded=getattr(request, "param", False)) as running:
-        yield running
+    running: dict[bool, PacsServer] = {}
+    with ExitStack() as started:
+
+        def get(guarded: bool) -> PacsServer:
+            if guarded not in running:
+                running[guarded] = started.enter_context(PacsServer(cohort.files, guarded=guarded))
+            return running[guarded]
+
+        yield get
+
+
+@pytest.fixture
+def pacs_server(
+    pacs_servers: Callable[[bool], PacsServer], request: pytest.FixtureRequest
+) -> PacsServer:
+    """Our server on a PACS with the real series.
+
+    A parameter True chooses `spss serve`, which wants a token, in place of the plain server.
+    """
+    return pacs_servers(getattr(request, "param", False))
+
+
+def fetch(pacs_server: PacsServer, uid: str) -> None:
+    """Has the server fetch a series, which it may not see for a second after it was stored."""
+    with pacs_server.session() as session:
+        for _ in range(50):
+            asked = {"image": uid}
+            answer = session.get(f"{pacs_server.url}/datastore/image", params=asked, timeout=300)
+            if answer.ok:
+                return
+            time.sleep(0.1)
+    answer.raise_for_status()
+
+
+@pytest.fixture
+def new_series(
+    pacs_server: PacsServer, cohort: Cohort, tmp_path: Path
+) -> Iterator[Callable[..., Series]]:
+    """Stores a copy of a role's series (or given images) in the PACS; it is gone after the test."""
+    stored: list[Series] = []
+
+    def store(
+        role: str = "first",
+        datasets: Sequence[Dataset] | None = None,
+        accept: Callable[[str], bool] = lambda uid: True,
+    ) -> Series:
+        files = sorted(cohort.folders[role].iterdir())
+        copies = renew(datasets or [pydicom.dcmread(file) for file in files], accept)
+        pacs_server.orthanc.store_datasets(copies)
+        stored.append(read_series(save(copies, tmp_path / f"series-{len(stored)}")))
+        fetch(pacs_server, stored[-1].uid)
+        return stored[-1]
+
+    yield store
+    for series in stored:
+        with pacs_server.session() as session:
+            asked = {"id": series.uid, "tag": "final"}
+            session.delete(f"{pacs_server.url}/datastore/label", params=asked, timeout=60)
+        pacs_server.orthanc.delete_study(str(series.headers[0].StudyInstanceUID))
 
 
 @pytest.fixture

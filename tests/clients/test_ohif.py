@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
 import numpy as np
+import pytest
 import requests
 
-from spss_app.dicomweb.series import read_series
+from spss_app.dicomweb.series import Series
 from spss_apps.clients.cohort import Cohort
+from spss_apps.clients.labelled_series import labelled_series
 from spss_apps.clients.labelling import infer, series_of, submit_plane
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif_drawing import download, draw, open_to_draw, upload
@@ -25,23 +29,28 @@ def assert_same_voxels(page: dict[str, np.ndarray], expected: np.ndarray) -> Non
 
 
 def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxels(
-    pacs_server: PacsServer, viewer: Ohif, cohort: Cohort, tmp_path: Path, pictures: Path
+    pacs_server: PacsServer,
+    viewer: Ohif,
+    data: Path,
+    new_series: Callable[..., Series],
+    tmp_path: Path,
+    pictures: Path,
 ) -> None:
-    series = series_of(pacs_server, cohort.uids["second"])
-    uid = series.SeriesInstanceUID
-    slices = read_series(cohort.folders["second"])
-    submit_plane(pacs_server, uid, tmp_path, index=16)
-    viewer.open(series.StudyInstanceUID)
+    (labelled,) = labelled_series(data, 1)
+    slices = new_series(datasets=labelled.datasets)
+    uid, index = slices.uid, labelled.fullest_slice
+    submit_plane(pacs_server, uid, tmp_path, index=index, truth=labelled.classes)
+    viewer.open(study_of(slices))
     viewer.screenshot(pictures / "ohif-1-open.png")
     viewer.connect()
     assert viewer.models() == ["spss", "propagate"]
     viewer.screenshot(pictures / "ohif-2-connected.png")
-    for model in ("propagate", "spss"):
+    for model in ("spss", "propagate"):
         viewer.run(model)
         expected = infer(pacs_server, model, uid, tmp_path)
         assert (expected > 0).any()
         assert_same_voxels(viewer.labelmap(), expected)
-    jump_to(viewer, slices, 16, ACQUIRED)
+    jump_to(viewer, slices, index, ACQUIRED)
     viewer.wait_for_colour(500)
     drawn = viewer.coloured_pixels()
     viewer.screenshot(pictures / "ohif-3-propagated.png")
@@ -65,6 +74,7 @@ def test_an_oblique_series_with_a_plane_across_the_slices_is_right_too(
     viewer.screenshot(pictures / "ohif-6-oblique.png")
 
 
+@pytest.mark.parametrize("pacs_server", [False, True], indirect=True, ids=["plain", "serve"])
 def test_next_sample_and_training_from_the_panel(
     pacs_server: PacsServer, viewer: Ohif, cohort: Cohort, tmp_path: Path, pictures: Path
 ) -> None:
@@ -75,16 +85,11 @@ def test_next_sample_and_training_from_the_panel(
     viewer.open_active_learning()
     assert {"self_paced", "strided", "random", "first"} <= set(viewer.strategies())
     assert viewer.press_training() == "Stop Training"
-    moved = {}
-    for _ in range(60):
-        viewer.page.wait_for_timeout(3000)
-        viewer.connect()
-        moved = viewer.bars()
-        if "epochs completed" in moved["Training"] and not moved["Training"].startswith("0%"):
-            break
+    percents = watch_the_bar(viewer, seconds=300)
+    viewer.show_bars()
     viewer.screenshot(pictures / "ohif-4-training.png")
-    assert "epochs completed" in moved["Training"]
-    assert not moved["Training"].startswith("0%")
+    assert percents == sorted(percents)
+    assert percents[0] < percents[-1] <= 100
     assert viewer.press_training() == "Update Model"
     table = viewer.next_sample("self_paced")
     viewer.screenshot(pictures / "ohif-5-next-sample.png")
@@ -92,12 +97,29 @@ def test_next_sample_and_training_from_the_panel(
     assert table["Study Instance UID"].startswith("1.")
 
 
+def watch_the_bar(viewer: Ohif, *, seconds: float) -> list[int]:
+    """What the training's bar said, each time after pressing the round arrow, until it moved."""
+    percents: list[int] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and len({*percents}) < 2:
+        viewer.connect()
+        said = viewer.bars()["Training"]
+        if "epochs completed" in said:
+            percents.append(int(said.split("%")[0]))
+        viewer.page.wait_for_timeout(500)
+    return percents
+
+
 def test_a_plane_drawn_in_ohif_reaches_the_ledger_through_the_pacs(
-    pacs_server: PacsServer, viewer: Ohif, cohort: Cohort, tmp_path: Path, pictures: Path
+    pacs_server: PacsServer,
+    viewer: Ohif,
+    new_series: Callable[..., Series],
+    tmp_path: Path,
+    pictures: Path,
 ) -> None:
-    series = series_of(pacs_server, cohort.uids["third"])
-    uid, index = series.SeriesInstanceUID, 12
-    study = f"{series.StudyInstanceUID}&SeriesInstanceUIDs={uid}"
+    series = new_series("second")
+    uid, index = series.uid, 12
+    study = f"{study_of(series)}&SeriesInstanceUIDs={uid}"
     open_to_draw(viewer, study)
     drawn = draw(viewer, "posterior", index=index)
     viewer.screenshot(pictures / "ohif-7-draw.png")
@@ -113,3 +135,7 @@ def test_a_plane_drawn_in_ohif_reaches_the_ledger_through_the_pacs(
     stored = np.asarray(nibabel.load(tmp_path / "final.nii.gz").dataobj)
     assert np.array_equal(stored[:, :, index] == 2, drawn)
     assert (stored > 0).sum() == drawn.sum()
+
+
+def study_of(series: Series) -> str:
+    return str(series.headers[0].StudyInstanceUID)

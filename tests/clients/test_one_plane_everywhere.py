@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import nibabel
 import numpy as np
 import pytest
+from dicomweb_client import DICOMwebClient
+from pydicom.dataset import Dataset
 
 from spss.annotation import Plane
 from spss.types import ClassMap
 from spss_app.dicomweb.pacs import Pacs
-from spss_app.dicomweb.segmentation_reader import read_segmentation, referenced_series
+from spss_app.dicomweb.segmentation_reader import referenced_series
 from spss_app.dicomweb.series import Series, read_series
+from spss_app.dicomweb.volume_file import write_volume
 from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.dicom_series import SAGITTAL, make_series
 from spss_apps.clients.ohif import Ohif
@@ -24,14 +29,15 @@ from spss_apps.clients.slicer_client import Loaded, SlicerClient
 
 NAMES = ("background", "anterior", "posterior")
 CASES = {
-    "axial plane": ("third", 2, False),
+    "axial plane": ("second", 2, False),
     "sagittal plane across axial slices": ("second", 0, False),
     "plane of a sagittal acquisition": ("second", 2, True),
     "plane of an oblique acquisition": ("oblique", 2, False),
 }
 
-# MONAI Label's own client leaves its sockets to the garbage collector.
 pytestmark = [
+    pytest.mark.parametrize("pacs_server", [True], indirect=True, ids=["serve"]),
+    # MONAI Label's own client leaves its sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning"),
@@ -45,11 +51,12 @@ def test_the_voxels_are_the_same_at_every_stop_and_back(
     slicer: SlicerClient,
     viewer: Ohif,
     cohort: Cohort,
+    new_series: Callable[..., Series],
     tmp_path: Path,
     pictures: Path,
 ) -> None:
     role, axis, turned = CASES[case]
-    series = turn(pacs_server, cohort, tmp_path) if turned else read_series(cohort.folders[role])
+    series = new_series(role, turn(cohort, tmp_path) if turned else None)
     plane = Plane(axis, series.shape[axis] // 3)
     drawn = outline(series, plane)
 
@@ -65,7 +72,7 @@ def test_the_voxels_are_the_same_at_every_stop_and_back(
     assert np.array_equal(shown_classes(viewer, series, NAMES), drawn)
     jump_to(viewer, series, plane.index if axis == 2 else series.shape[2] // 3)
     viewer.wait_for_colour(20, viewer.active_view())
-    if role == "third":
+    if case == "axial plane":
         viewer.screenshot(pictures / "ohif-8-loaded.png")
 
     file = download(viewer, tmp_path, "SPSS labels")
@@ -80,27 +87,18 @@ def test_the_voxels_are_the_same_at_every_stop_and_back(
     assert_in_ledger(pacs_server, series, drawn, plane)
 
 
-def turn(pacs_server: PacsServer, cohort: Cohort, folder: Path) -> Series:
-    """Stores real voxels as if the scanner had taken them in sagittal slices."""
-    source = read_series(cohort.folders["second"])
-    from spss_app.dicomweb.volume_file import write_volume
-
-    write_volume(source, folder / "source.nii.gz")
+def turn(cohort: Cohort, folder: Path) -> list[Dataset]:
+    """Real voxels as if the scanner had taken them in sagittal slices."""
+    write_volume(read_series(cohort.folders["second"]), folder / "source.nii.gz")
     image = nibabel.load(folder / "source.nii.gz")
     # (left, posterior, superior) to (posterior, inferior, left): rows, columns, slices
     voxels = np.asarray(image.dataobj).astype(np.int16).transpose(1, 2, 0)[:, ::-1]
-    datasets = make_series(
+    return make_series(
         np.ascontiguousarray(voxels),
         orientation=SAGITTAL,
         spacing_mm=(1, 1, 1),
         patient_id="turned",
     )
-    pacs_server.orthanc.store_datasets(datasets)
-    place = folder / "turned"
-    place.mkdir()
-    for number, dataset in enumerate(datasets):
-        dataset.save_as(place / f"{number:03d}.dcm", write_like_original=False)
-    return read_series(place)
 
 
 def outline(series: Series, plane: Plane) -> ClassMap:
@@ -120,11 +118,6 @@ def submit(
     """As Slicer does, with its own export."""
     with pacs_server.session() as session:
         asked = {"image": series.uid}
-        for _ in range(30):
-            answer = session.get(f"{slicer.url}/datastore/image", params=asked, timeout=120)
-            if answer.ok:
-                break
-        answer.raise_for_status()
         info = session.get(f"{slicer.url}/datastore/image/info", params=asked, timeout=60).json()
     segments = {name: drawn == value for value, name in enumerate(NAMES) if value}
     said = slicer.submit(Loaded({"id": series.uid}, Path(info["path"]), "", segments))
@@ -149,13 +142,27 @@ def propagated(slicer: SlicerClient, series: Series, folder: Path) -> ClassMap:
 
 
 def in_pacs(pacs_server: PacsServer, series: Series) -> ClassMap:
-    """The one SEG of this series, as another program would read it."""
-    pacs = Pacs(pacs_server.orthanc.dicomweb)
-    (dataset,) = pacs.fetch(study_of(series), seg_of(pacs_server, series))
-    label = read_segmentation(dataset, series)
+    """The one SEG of this series as highdicom reads it, each frame where its image is."""
+    client = DICOMwebClient(pacs_server.orthanc.dicomweb)
+    (dataset,) = client.retrieve_series(study_of(series), seg_of(pacs_server, series))
+    seg = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
+    images = {str(header.SOPInstanceUID): header for header in series.headers}
+    assert seg.FrameOfReferenceUID == series.headers[0].FrameOfReferenceUID
+    assert seg.PatientID == series.headers[0].PatientID
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        source = group.DerivationImageSequence[0].SourceImageSequence[0]
+        place = group.PlanePositionSequence[0].ImagePositionPatient
+        assert list(place) == list(images[source.ReferencedSOPInstanceUID].ImagePositionPatient)
+    frames = seg.get_pixels_by_source_instance(
+        list(images),
+        combine_segments=True,
+        ignore_spatial_locations=True,
+        assert_missing_frames_are_empty=True,
+    )
     classes = np.zeros(series.shape, np.uint8)
-    for value, name in enumerate(label.names, start=1):
-        classes[label.classes == value] = NAMES.index(name)
+    for number in seg.segment_numbers:
+        name = seg.get_segment_description(number).segment_label
+        classes[frames.transpose(2, 1, 0) == number] = NAMES.index(name)
     return classes
 
 

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 import requests
 
+from spss.annotation import Plane
+from spss_app.dicomweb.series import Series
 from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.pacs_server import PacsServer
 from spss_apps.clients.slicer_client import Loaded, SlicerClient, import_labelmap
@@ -15,9 +21,7 @@ from spss_apps.clients.slicer_client import Loaded, SlicerClient, import_labelma
 # MONAI Label's own client leaves its sockets to the garbage collector.
 pytestmark = [
     # both servers: MONAI Label's own, and ours that wants a token
-    pytest.mark.parametrize(
-        "pacs_server", [False, True], indirect=True, ids=["plain", "serve"], scope="module"
-    ),
+    pytest.mark.parametrize("pacs_server", [False, True], indirect=True, ids=["plain", "serve"]),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning"),
@@ -83,9 +87,12 @@ def test_the_named_plane_lies_where_point_and_normal_say(slicer: SlicerClient) -
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".seg.nrrd"])
 def test_names_decide_when_a_skipped_segment_makes_idx_and_value_disagree(
-    slicer: SlicerClient, pacs_server: PacsServer, cohort: Cohort, ending: str
+    slicer: SlicerClient,
+    pacs_server: PacsServer,
+    new_series: Callable[..., Series],
+    ending: str,
 ) -> None:
-    loaded = load(slicer, pacs_server, cohort.uids["first"])
+    loaded = load(slicer, pacs_server, new_series("first").uid)
     index = {".nii.gz": 8, ".nrrd": 14, ".seg.nrrd": 5}[ending]
     shape = nibabel.load(loaded.file).shape
     posterior, anterior, background = (np.zeros(shape, bool) for _ in range(3))
@@ -102,20 +109,20 @@ def test_names_decide_when_a_skipped_segment_makes_idx_and_value_disagree(
 
 
 def test_the_draft_under_original_has_each_structure_in_its_own_segment(
-    slicer: SlicerClient, pacs_server: PacsServer, cohort: Cohort
+    slicer: SlicerClient, pacs_server: PacsServer, new_series: Callable[..., Series]
 ) -> None:
-    loaded = load(slicer, pacs_server, cohort.uids["second"])
+    loaded = load(slicer, pacs_server, new_series("second").uid)
     loaded.segments["posterior"][10:22, 20:30, 15] = True  # nothing of the first structure
     slicer.submit(loaded)
-    again = None
-    for _ in range(40):  # of 4 volumes, so that missing this one has a chance of 1 in 100,000
-        again = slicer.next_sample("random")
-        if again.sample["id"] == loaded.sample["id"]:
+    for _ in range(300):  # of some 20 volumes: missing this one has a chance of 1 in a million
+        sample = slicer.ask("random")
+        if sample["id"] == loaded.sample["id"]:
             break
-        again = None
-    assert again is not None, "the volume with one plane was never offered again"
+    else:
+        pytest.fail("the volume with one plane was never offered again")
+    again = slicer.open(sample)
     assert again.draft
-    assert not again.segments["anterior"].any()
+    assert not again.segments["anterior"][:, :, 15].any()
     drawn = loaded.segments["posterior"][:, :, 15]
     assert np.array_equal(again.segments["posterior"][:, :, 15], drawn)
 
@@ -151,16 +158,44 @@ def test_the_training_bar_moves_from_the_first_poll(
     loaded = load(slicer, pacs_server, cohort.uids["first"])
     loaded.segments["anterior"][10:20, 12:24, 11] = True
     slicer.submit(loaded)
-    slicer.train("spss", iterations=10, method="masked", device="cpu")
+    slicer.train("spss", iterations=20, method="masked", device="cpu")
+    assert slicer.is_training()
     seen = []
-    for _ in range(600):
-        running = slicer.is_training()
+    stats: dict[str, Any] = {}
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not stats.get("total_time"):
         seen.append(slicer.progress())
-        if not running:
-            break
+        stats = next(iter(slicer.client.info()["train_stats"].values()), {})
         time.sleep(0.2)
+    slicer.client.train_stop()  # what goes on is the scoring of images for the next suggestion
     percents = [percent for percent, _ in seen]
     assert all(1 <= percent <= 100 for percent in percents)
-    stats = next(iter(slicer.client.info()["train_stats"].values()))
-    assert max(percents) > 1, stats
+    moving = [percent for percent in percents if percent > 1]
+    assert moving == sorted(moving), percents
+    assert len({*moving}) >= 2, stats
     assert {"epoch", "total_epochs", "best_metric", "total_time"} <= set(stats)
+
+
+def test_the_slicer_module_gets_a_plane_and_submits_it_empty_to_the_real_server(
+    pacs_server: PacsServer, module: ModuleType, tmp_path: Path
+) -> None:
+    server = module.Server(pacs_server.url, uuid.uuid4().hex, pacs_server.token)
+    assert server.labels() == ["anterior", "posterior"]
+    plane = server.next_plane()
+    assert plane.reason
+    elsewhere = plane._replace(path="")  # as on a machine that cannot see the server's disk
+    image = nibabel.load(server.download_image(elsewhere, str(tmp_path)))
+    voxel = np.linalg.solve(image.affine, [*plane.point_ras, 1])[:3]
+    assert voxel[plane.axis] == pytest.approx(plane.index, abs=1e-2)
+    empty = nibabel.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine)
+    nibabel.save(empty, tmp_path / "label.nii.gz")
+    before = set(pacs_server.ledger.standing(plane.image_id).planes)
+    said = server.submit(
+        plane, str(tmp_path / "label.nii.gz"), module.exported_segments(server.labels())
+    )
+    assert said.startswith(f"1 {plane.name} plane, {plane.index}")
+    after = set(pacs_server.ledger.standing(plane.image_id).planes)
+    assert after == before | {Plane(plane.axis, plane.index)}
+    if pacs_server.token:
+        with pytest.raises(module.ServerError, match="see the field Token"):
+            module.Server(pacs_server.url).next_plane()

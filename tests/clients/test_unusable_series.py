@@ -1,47 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from spss.errors import InputError
 from spss_apps.clients.desk import Desk
 from spss_apps.clients.dicom_series import make_series
 from spss_apps.clients.orthanc import Orthanc
+from spss_apps.clients.unusable import UNUSABLE, Spoil
 
 
-def _colour(datasets: list[Dataset]) -> None:
-    for dataset in datasets:
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "RGB"
-        dataset.PlanarConfiguration = 0
-        dataset.BitsAllocated = dataset.BitsStored = 8
-        dataset.HighBit, dataset.PixelRepresentation = 7, 0
-        dataset.PixelData = bytes(dataset.Rows * dataset.Columns * 3)
-
-
-def _multi_frame(datasets: list[Dataset]) -> None:
-    del datasets[1:]
-    datasets[0].NumberOfFrames = 4
-    datasets[0].PixelData = datasets[0].PixelData * 4
-
-
-def _missing_slice(datasets: list[Dataset]) -> None:
-    del datasets[2]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (_colour, "colour image"),
-        (_multi_frame, "multi-frame image"),
-        (_missing_slice, "misses a slice"),
-    ],
-)
+@pytest.mark.parametrize(("words", "spoil"), UNUSABLE.items(), ids=UNUSABLE)
 def test_a_series_that_is_no_volume_is_refused_and_remembered(
-    orthanc: Orthanc, desk: Desk, spoil: Callable[[list[Dataset]], None], words: str
+    orthanc: Orthanc, desk: Desk, spoil: Spoil, words: str
 ) -> None:
     datasets = make_series(np.zeros((10, 8, 6), np.int16))
     spoil(datasets)
