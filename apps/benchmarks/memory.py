@@ -1,4 +1,4 @@
-"""Does a large CT keep to the memory it is given? Peak of prediction and of propagation.
+"""Does a large CT keep to the memory it is given? Peak of prediction, propagation and training.
 
 A volume of the size of a CT is made (an ellipsoid body with organs in it), an untrained network is
 planned for it as a training would plan, and each step runs in a process of its own, since the peak
@@ -13,6 +13,7 @@ import os
 import resource
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import numpy as np
 
 from spss.annotation import Plane, SparseLabel
 from spss.types import ImageArray
-from spss.volumes import Volume
+from spss.volumes import Volume, write_map
 from spss_apps.benchmarks.kills_child import Tell, run_and_kill
 
-STEPS = ("predict", "propagate")
+STEPS = ("predict", "propagate", "train")
+_TRAINED_ON = 2
 SPACING_MM = (0.8, 0.8, 1.0)
 
 
@@ -32,9 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shape", default="512x512x600")
     parser.add_argument("--classes", type=int, default=4, help="with background")
     parser.add_argument("--memory-gb", type=float, default=8.0, help="what each step may take")
-    parser.add_argument("--step", choices=STEPS, action="append", help="default: both")
+    parser.add_argument("--step", choices=STEPS, action="append", help="default: all")
     parser.add_argument("--planned-mm", type=float, default=1.5, help="spacing of the network")
     parser.add_argument("--range", type=int, metavar="N", help="propagate N slices to each side")
+    parser.add_argument("--iterations", type=int, default=5, help="of the training")
     parser.add_argument("--out", type=Path, metavar="FILE")
 
 
@@ -56,7 +59,8 @@ def _measure(step: str, shape: Any, args: argparse.Namespace, tell: Tell) -> Non
     volume = _body(shape)
     tell({"ready": step})
     started, before = time.process_time(), _peak_gb()
-    said = (_predict if step == "predict" else _propagate)(volume, args)
+    measured = {"predict": _predict, "propagate": _propagate, "train": _train}[step]
+    said = measured(volume, args)
     tell(
         {
             "step": step,
@@ -93,16 +97,9 @@ def _predict(volume: Volume, args: argparse.Namespace) -> str:
 def _propagate(volume: Volume, args: argparse.Namespace) -> str:
     from spss.propagation.bounded import propagate_within
 
-    middle = volume.shape[2] // 2
-    label = np.zeros(volume.shape, np.uint8)
-    drawn = volume.data[..., middle] > 0
-    stripes = (np.indices(drawn.shape)[0] * (args.classes - 1) // drawn.shape[0] + 1) * drawn
-    label[..., middle] = stripes
-    sparse = SparseLabel.from_planes(label, [Plane(2, middle)])
-    del label
     found = propagate_within(
         volume.data,
-        sparse,
+        _drawn(volume, args.classes),
         spacing_mm=volume.spacing_mm,
         class_count=args.classes,
         memory_gb=args.memory_gb - _peak_gb(),
@@ -110,6 +107,40 @@ def _propagate(volume: Volume, args: argparse.Namespace) -> str:
         threads=int(os.environ.get("OMP_NUM_THREADS", "2")),
     )
     return found.remark or "all voxels"
+
+
+def _train(volume: Volume, args: argparse.Namespace) -> str:
+    """On volumes of which each has one plane, and one that is held out."""
+    from spss.training import TrainingCase, train
+
+    said: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "body.nii"
+        write_map(path, volume.data, like=volume)
+        label = partial(_drawn, volume, args.classes)
+        cases = [TrainingCase(f"body {n}", path, label) for n in range(_TRAINED_ON)]
+        names = ("background", *(f"organ {number}" for number in range(1, args.classes)))
+        train(
+            cases,
+            names,
+            out=Path(folder) / "model",
+            iterations=args.iterations,
+            device="cpu",
+            memory_gb=args.memory_gb,
+            validation=[TrainingCase("held out", path, label)],
+            say=said.append,
+        )
+    return " ".join(said)
+
+
+def _drawn(volume: Volume, class_count: int) -> SparseLabel:
+    """The middle plane, with each organ a stripe of the body."""
+    middle = volume.shape[2] // 2
+    label = np.zeros(volume.shape, np.uint8)
+    inside = volume.data[..., middle] > 0
+    stripes = (np.indices(inside.shape)[0] * (class_count - 1) // inside.shape[0] + 1) * inside
+    label[..., middle] = stripes
+    return SparseLabel.from_planes(label, [Plane(2, middle)])
 
 
 def _body(shape: tuple[int, int, int]) -> Volume:

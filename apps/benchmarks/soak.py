@@ -1,8 +1,9 @@
 """Many annotators at once on the real server: what is lost, what is mixed up, how long it takes.
 
-Every annotator asks for the next sample, draws the plane that was suggested as a pattern that is
+Without a pause every annotator asks for the next sample, draws the plane that was suggested as a pattern that is
 found nowhere else, submits it, and now and then asks for a propagation; meanwhile the server
-trains. Afterwards the ledger is compared with what was acknowledged, bit by bit.
+trains. Once its submits are made it goes on with a pause until the time is over, for the memory;
+latencies are of the time before. Afterwards the ledger is compared with what was acknowledged, bit by bit.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--submits", type=int, default=200, help="of each annotator")
     parser.add_argument("--minutes", type=float, default=30.0, help="go on for at least so long")
     parser.add_argument("--longest", type=float, default=60.0, metavar="MINUTES")
-    parser.add_argument("--images", type=int, default=320)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=20.0,
+        metavar="SECONDS",
+        help="between the samples of an annotator whose submits are made",
+    )
     parser.add_argument("--propagate-every", type=int, default=5, metavar="N")
     parser.add_argument("--train-minutes", type=float, default=10.0)
     parser.add_argument("--nice", type=int, default=10, help="priority of server and annotators")
@@ -91,7 +99,7 @@ def soak(args: argparse.Namespace, root: Path) -> dict[str, Any]:
         **found,
         "failed": sum(each.status >= 500 or each.status == 0 for each in asked),
         "refused": sum(400 <= each.status < 500 for each in asked),
-        "endpoints": _latencies(asked),
+        "endpoints": _latencies([each for each in asked if each.without_pause]),
         "training": outcome,
         "names_in_log": names_in_log(
             log, [f.stem.split(".")[0] for f in studies.glob("images*/*")]
@@ -110,6 +118,7 @@ def _start(args: argparse.Namespace, url: str, studies: Path, now: float) -> lis
             number=number,
             submits=args.submits,
             propagate_every=args.propagate_every,
+            pause_seconds=args.pause,
             at_least=now + 60 * args.minutes,
             deadline=now + 60 * args.longest,
         )

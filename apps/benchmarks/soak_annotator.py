@@ -21,11 +21,19 @@ _TIMEOUT_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: where, how long until the whole answer was there, and its status (0 = none)."""
+    """One request.
+
+    Attributes:
+        endpoint: where.
+        seconds: until the whole answer was there.
+        status: of HTTP; 0 = no answer.
+        without_pause: it was made while the annotator worked without any.
+    """
 
     endpoint: str
     seconds: float
     status: int
+    without_pause: bool = True
 
 
 class Annotator(threading.Thread):
@@ -37,6 +45,7 @@ class Annotator(threading.Thread):
         number: which annotator; also its seed.
         submits: how many to make.
         propagate_every: every so many submits it asks for a propagation.
+        pause_seconds: between its samples once its submits are made.
         at_least: goes on until then although its submits are made, in `time.monotonic` seconds.
         deadline: stops then, in the same seconds.
     """
@@ -49,6 +58,7 @@ class Annotator(threading.Thread):
         number: int,
         submits: int,
         propagate_every: int,
+        pause_seconds: float,
         at_least: float,
         deadline: float,
     ) -> None:
@@ -57,6 +67,7 @@ class Annotator(threading.Thread):
         self.acknowledged: list[dict[str, Any]] = []
         self._url, self._studies, self._client = url, studies, f"annotator {number}"
         self._submits, self._every = submits, propagate_every
+        self._pause_seconds = pause_seconds
         self._at_least, self._deadline = at_least, deadline
         self._rng = np.random.default_rng(number)
         self._session = requests.Session()
@@ -72,6 +83,8 @@ class Annotator(threading.Thread):
                 self._submit(*sample, Path(folder))
                 if len(self.acknowledged) % self._every == 1:
                     self._propagate(sample[0])
+                if len(self.acknowledged) >= self._submits:
+                    time.sleep(self._pause_seconds)
 
     def _goes_on(self) -> bool:
         now = time.monotonic()
@@ -134,6 +147,7 @@ class Annotator(threading.Thread):
         self, endpoint: str, method: str, path: str, **options: Any
     ) -> requests.Response | None:
         """The answer if it is a good one; its time is kept in any case."""
+        without_pause = len(self.acknowledged) < self._submits
         started = time.perf_counter()
         try:
             answer = self._session.request(
@@ -142,5 +156,5 @@ class Annotator(threading.Thread):
             status = answer.status_code
         except requests.RequestException:
             answer, status = None, 0
-        self.asked.append(Asked(endpoint, time.perf_counter() - started, status))
+        self.asked.append(Asked(endpoint, time.perf_counter() - started, status, without_pause))
         return answer if answer is not None and answer.ok else None

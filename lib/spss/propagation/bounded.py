@@ -11,6 +11,7 @@ import numpy as np
 from spss.annotation import Plane, SparseLabel
 from spss.propagation.calibration import ENOUGH_PLANES
 from spss.propagation.propagate import propagate
+from spss.propagation.pseudo_label import PseudoLabel
 from spss.types import ClassMap, ImageArray, Shape, SpacingMm
 
 _FLOAT = 4
@@ -47,6 +48,23 @@ class Bounded:
         return f"carried on a grid coarser by {coarse}, since all voxels need {needed}"
 
 
+@dataclass(frozen=True)
+class Coarse:
+    """What was carried, on the grid it was carried on.
+
+    Attributes:
+        pseudo_label: on the coarse grid.
+        annotation: the drawn planes on the coarse grid.
+        factors: as in `Bounded`; voxel i holds the image's voxels from i * factor on.
+        needed_gb: as in `Bounded`.
+    """
+
+    pseudo_label: PseudoLabel
+    annotation: SparseLabel
+    factors: tuple[int, int, int]
+    needed_gb: float
+
+
 def propagate_within(
     image: ImageArray,
     sparse_label: SparseLabel,
@@ -57,9 +75,6 @@ def propagate_within(
     **options: Any,
 ) -> Bounded:
     """As `propagate`, but classes only, and never with more than ``memory_gb`` beside the image.
-
-    Propagation holds two floats a class and voxel. Where that is too much, voxels are taken
-    together, first along the axes that no drawn plane lies across and where voxels are smallest.
 
     Args:
         image: ``(I, J, K)`` float32.
@@ -73,30 +88,54 @@ def propagate_within(
         InputError: as `propagate`.
         NotReadyError: as `propagate`.
     """
+    found = propagate_coarsely(
+        image,
+        sparse_label,
+        spacing_mm=spacing_mm,
+        class_count=class_count,
+        memory_gb=memory_gb,
+        **options,
+    )
+    classes = found.pseudo_label.classes
+    for axis, (factor, size) in enumerate(zip(found.factors, image.shape, strict=True)):
+        if factor > 1:
+            classes = classes.repeat(factor, axis=axis).take(range(size), axis=axis)
+    if found.factors != (1, 1, 1):
+        classes[sparse_label.annotated] = sparse_label.classes[sparse_label.annotated]
+    return Bounded(classes, found.factors, found.needed_gb)
+
+
+def propagate_coarsely(
+    image: ImageArray,
+    sparse_label: SparseLabel,
+    *,
+    spacing_mm: SpacingMm,
+    class_count: int,
+    memory_gb: float,
+    **options: Any,
+) -> Coarse:
+    """As `propagate_within`, with every map, on the grid that fits the memory.
+
+    Propagation holds two floats a class and voxel. Where that is too much, voxels are taken
+    together, first along the axes that no drawn plane lies across and where voxels are smallest.
+    """
     drawn = {plane.axis for plane in sparse_label.planes}
     copies = 2 if len(sparse_label.planes) >= ENOUGH_PLANES else 1  # calibration carries again
     needed = needed_gb(image.shape, class_count, copies)
     factors = _factors(image.shape, spacing_mm, class_count, copies, memory_gb, drawn)  # type: ignore[arg-type]
-    if factors == (1, 1, 1):
-        found = propagate(
-            image, sparse_label, spacing_mm=spacing_mm, class_count=class_count, **options
-        )
-        return Bounded(found.classes, factors, needed)
-    options.pop("network_probabilities", None)
-    if options.get("range_slices") and len(drawn) == 1:
-        options["range_slices"] = -(-options["range_slices"] // factors[min(drawn)])
-    coarse = propagate(
-        _block_means(image, factors),
-        _coarse_label(sparse_label, factors),
+    if factors != (1, 1, 1):
+        options.pop("network_probabilities", None)
+        if options.get("range_slices") and len(drawn) == 1:
+            options["range_slices"] = -(-options["range_slices"] // factors[min(drawn)])
+        image, sparse_label = _block_means(image, factors), _coarse_label(sparse_label, factors)
+    pseudo_label = propagate(
+        image,
+        sparse_label,
         spacing_mm=tuple(mm * f for mm, f in zip(spacing_mm, factors, strict=True)),  # type: ignore[arg-type]
         class_count=class_count,
         **options,
     )
-    classes = coarse.classes
-    for axis, (factor, size) in enumerate(zip(factors, image.shape, strict=True)):
-        classes = classes.repeat(factor, axis=axis).take(range(size), axis=axis)
-    classes[sparse_label.annotated] = sparse_label.classes[sparse_label.annotated]
-    return Bounded(classes, factors, needed)
+    return Coarse(pseudo_label, sparse_label, factors, needed)
 
 
 def needed_gb(shape: Sequence[int], class_count: int, copies: int = 1) -> float:

@@ -91,5 +91,6 @@ def _pooled_intensities(cases: Sequence[TrainingCase]) -> NDArray[np.float32]:
         except InputError:
             continue
         if not is_constant(data):
-            samples.append(data[:: max(1, data.size // _VOXELS_PER_SAMPLE)])
+            step = max(1, data.size // _VOXELS_PER_SAMPLE)
+            samples.append(data[::step].copy())  # a view would keep every image in memory
     return np.concatenate(samples) if samples else np.zeros(1, np.float32)

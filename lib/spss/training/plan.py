@@ -12,6 +12,7 @@ from spss.networks import Architecture
 from spss.training.fingerprint import Fingerprint
 from spss.training.network_plan import plan_architecture, round_up
 from spss.training.normalisation import Normalisation, plan_normalisation
+from spss.training.resample import is_out_of_proportion
 from spss.types import Shape, SpacingMm
 
 ANISOTROPY = 3.0
@@ -22,7 +23,14 @@ BYTES_PER_VOXEL = {"unet": 700, "dynunet": 2600}
 side for float32; a method with several passes may need more."""
 
 NETWORK_BYTES = 0.3e9
-"""Weights, optimiser, teacher, snapshot and the framework itself."""
+"""Weights, optimiser, teacher and snapshot."""
+
+LIBRARY_BYTES = 1.1e9
+"""Of the host's memory: what a process takes that has imported everything (measured)."""
+
+_WHOLE_SHARE = 1 / 3
+"""Of the memory for one whole volume, when it is prepared or predicted; with a GPU the maps of a
+whole volume stay in the host's memory, which the budget does not speak of."""
 
 CPU_VOXELS_PER_STEP = 1_400_000
 """On a CPU a step is kept to about a second: more voxels would leave too few steps."""
@@ -49,6 +57,7 @@ class Plan:
         median_shape: of the volumes at that spacing, for the words.
         case_count: volumes the plan rests on.
         memory_gb: the budget it was made for.
+        coarser: factor by which the spacing was enlarged so that the largest volume's maps fit.
     """
 
     spacing_mm: SpacingMm
@@ -62,14 +71,17 @@ class Plan:
     median_shape: Shape
     case_count: int
     memory_gb: float
+    coarser: float = 1.0
 
     def in_words(self) -> str:
         """Two or three sentences for a person."""
         spacing = " x ".join(f"{value:.3g}" for value in self.spacing_mm)
         patch, median = (" x ".join(map(str, s)) for s in (self.patch_size, self.median_shape))
+        coarser = f" ({self.coarser:.2g} times coarser, for the memory)" if self.coarser > 1 else ""
         strides = ", ".join("x".join(map(str, s)) for s in self.architecture.strides)
         words = (
-            f"{self.case_count} volumes, resampled to {spacing} mm, median {median} voxels. "
+            f"{self.case_count} volumes, resampled to {spacing} mm{coarser}, "
+            f"median {median} voxels. "
             f"Patches of {patch}, {self.batch_size} labelled ones per step "
             f"(memory budget {self.memory_gb:.1f} GB); {self.architecture.family} with "
             f"{'-'.join(map(str, self.architecture.channels))} filters and strides {strides}; "
@@ -95,17 +107,23 @@ class Plan:
         return cls(**values)
 
 
-def make_plan(fingerprint: Fingerprint, *, memory_gb: float, on_gpu: bool = False) -> Plan:
+def make_plan(
+    fingerprint: Fingerprint, *, memory_gb: float, class_count: int = 2, on_gpu: bool = False
+) -> Plan:
     """Plans as nnU-Net does, for one network at one resolution.
 
-    Spacing: the median along each axis; along a low-resolution axis the 10th percentile. Patch: the
+    Spacing: the median along each axis; along a low-resolution axis the 10th percentile; coarser
+    where the maps of the largest volume would not fit the memory. Patch: the
     median volume (in a plane in which volumes are transposed the median of their longer side, so
     that a turned volume still fits), shrunk along its relatively longest axis until a batch fits
     the budget. Batch: what fits, 1 to 4.
     """
     spacing = _plan_spacing(fingerprint.spacings_mm)
-    shapes = np.maximum(1, np.rint(fingerprint.shapes * fingerprint.spacings_mm / spacing))
     low_axis = _low_resolution_axis(spacing)
+    most_voxels = memory_gb * 1e9 * _WHOLE_SHARE / _whole_bytes(class_count)
+    coarser = 1.0 if on_gpu else _coarser(fingerprint, spacing, low_axis, most_voxels)
+    spacing = np.where(np.arange(3) == low_axis, spacing, spacing * coarser)
+    shapes = np.maximum(1, np.rint(fingerprint.shapes * fingerprint.spacings_mm / spacing))
     turn_plane = _turn_plane(fingerprint, low_axis)
     wanted = np.median(shapes, axis=0)
     if turn_plane is not None:
@@ -126,6 +144,7 @@ def make_plan(fingerprint: Fingerprint, *, memory_gb: float, on_gpu: bool = Fals
         median_shape=_triple(median.tolist()),
         case_count=len(shapes),
         memory_gb=memory_gb,
+        coarser=coarser,
     )
 
 
@@ -138,6 +157,29 @@ def _plan_spacing(spacings_mm: NDArray[np.float64]) -> NDArray[np.float64]:
             float(np.percentile(spacings_mm[:, worst], 10)), float(np.delete(target, worst).max())
         )
     return target
+
+
+def _whole_bytes(class_count: int) -> int:
+    """Per voxel: probabilities and their weights, soft label, image, truth and a class index."""
+    return 8 * class_count + 2 * (class_count + 2) + 4 + 1 + 8
+
+
+def _coarser(
+    fingerprint: Fingerprint,
+    spacing: NDArray[np.float64],
+    low_axis: int | None,
+    most_voxels: float,
+) -> float:
+    """Factor on the spacing, along all but a low-resolution axis, that the largest volume needs."""
+    own = np.prod(fingerprint.shapes, axis=1, dtype=float)
+    planned = np.prod(fingerprint.shapes * fingerprint.spacings_mm / spacing, axis=1)
+    kept = [
+        voxels
+        for voxels, before in zip(planned.tolist(), own.tolist(), strict=True)
+        if not is_out_of_proportion(voxels, before)  # those are left out by the preparation
+    ]
+    axes = 3 if low_axis is None else 2
+    return max(1.0, float((max(kept, default=0.0) / most_voxels) ** (1 / axes)))
 
 
 def _low_resolution_axis(spacing: NDArray[np.float64]) -> int | None:
@@ -165,7 +207,8 @@ def _turn_plane(fingerprint: Fingerprint, low_axis: int | None) -> tuple[int, in
 
 def _voxel_budget(family: str, memory_gb: float, on_gpu: bool) -> int:
     """Voxels of one batch; half the memory is kept for unlabelled volumes and a teacher."""
-    free = max(memory_gb * 1e9 - NETWORK_BYTES, 0.1e9) / 2
+    taken = NETWORK_BYTES + (0 if on_gpu else LIBRARY_BYTES)
+    free = max(memory_gb * 1e9 - taken, 0.1e9) / 2
     voxels = int(free / BYTES_PER_VOXEL[family])
     return voxels if on_gpu else min(voxels, CPU_VOXELS_PER_STEP)
 

@@ -15,23 +15,29 @@ from torch import Tensor
 
 from spss.annotation import SparseLabel
 from spss.errors import InputError, NotReadyError
-from spss.propagation import propagate
+from spss.propagation.bounded import propagate_coarsely
 from spss.training.cache import cache_key, read_cached, write_cached
 from spss.training.case import PreparedCase, TrainingCase
+from spss.training.fingerprint import canonical_grid
 from spss.training.plan import Plan
 from spss.training.resample import (
+    resample_blocks,
     resample_classes,
     resample_linear,
     resampled_shape,
     smooth_for,
 )
 from spss.types import UNDECIDED, ClassMap, Probabilities, Shape
-from spss.volumes import Grid, Volume, is_constant, read_image, to_canonical
+from spss.volumes import Volume, is_constant, read_image, to_canonical
+from spss.volumes.orientation import canonical_axes
 
 END_RULE = "simple"
 """Where propagated labels end for training. The ``learned`` rule's constants were fitted on dense
 labels of public sets; a benchmark of sparse labels on those sets must not profit from them, and on
 other organs the two rules are level (``docs/benchmarks.md``)."""
+
+_MAPS_SHARE = 0.5
+"""Of the planned memory for the maps of a propagation; the image and its copies need the rest."""
 
 
 @dataclass
@@ -123,6 +129,8 @@ def _prepare_or_read(
     if cached is None:
         cached = _prepare(case, label, plan, classes, class_count, propagator)
         write_cached(cache, key, *cached)
+        # The file's tensors are mapped, so that a large set need not fit the memory.
+        return read_cached(cache, case.name, key) or cached
     return cached
 
 
@@ -149,7 +157,7 @@ def _prepare(
     truth_map = grid.classes(_to_network_classes(label, classes))
     soft, note = None, ""
     if propagator is not None:
-        soft, note = _soft_label(volume, label, classes, class_count, propagator, grid)
+        soft, note = _soft_label(volume, label, classes, class_count, propagator, plan, grid)
     truth = torch.from_numpy(truth_map)
     annotated = torch.nonzero(truth != UNDECIDED)
     return PreparedCase(case.name, torch.from_numpy(image), truth, soft, annotated), note
@@ -173,10 +181,18 @@ class _Resampler:
         data, shape = self._canonical(data)
         return resample_linear(smooth_for(data, shape), shape)
 
-    def soft(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(C, x, y, z)`` maps, interpolated linearly: probabilities stay between 0 and 1."""
-        maps, shape = self._canonical(maps)
-        return resample_linear(maps, shape)
+    def soft(
+        self, values: NDArray[np.float32], factors: tuple[int, int, int]
+    ) -> NDArray[np.float16]:
+        """A map, each voxel of which stands for ``factors`` stored ones: it keeps its range."""
+        shape = self._canonical_shape()
+        becomes = canonical_axes(self.volume.affine)
+        for axis, (factor, stored) in enumerate(zip(factors, self.volume.shape, strict=True)):
+            if factor > 1:
+                size = shape[becomes[axis]]
+                values = resample_blocks(values, axis, factor=factor, source_size=stored, size=size)
+        turned, _ = to_canonical(values, self.volume.affine)
+        return resample_linear(turned, shape).astype(np.float16)
 
     def classes(self, classes: ClassMap) -> ClassMap:
         """Class numbers, which cannot be interpolated."""
@@ -184,9 +200,12 @@ class _Resampler:
         return resample_classes(classes, shape)
 
     def _canonical(self, array: NDArray[Any]) -> tuple[NDArray[Any], Shape]:
-        turned, affine = to_canonical(array, self.volume.affine)
-        grid = Grid(turned.shape[-3:], affine)  # type: ignore[arg-type]
-        return turned, resampled_shape(grid.shape, grid.spacing_mm, self.plan.spacing_mm)
+        turned, _ = to_canonical(array, self.volume.affine)
+        return turned, self._canonical_shape()
+
+    def _canonical_shape(self) -> Shape:
+        shape, spacing_mm = canonical_grid(self.volume.shape, self.volume.affine)
+        return resampled_shape(shape, spacing_mm, self.plan.spacing_mm)
 
 
 def _soft_label(
@@ -195,29 +214,34 @@ def _soft_label(
     classes: tuple[int, ...],
     class_count: int,
     propagator: str,
+    plan: Plan,
     grid: _Resampler,
 ) -> tuple[Tensor | None, str]:
     """``(C + 2, X, Y, Z)``: probabilities, reliability, distance; or None and why not."""
     try:
-        pseudo = propagate(
+        found = propagate_coarsely(
             volume.data,
             label,
             spacing_mm=volume.spacing_mm,
             class_count=class_count,
+            memory_gb=plan.memory_gb * _MAPS_SHARE,
             propagator=propagator,
             end_rule=END_RULE,
         )
     except (InputError, NotReadyError) as error:
         return None, str(error)
-    probabilities = _merge_classes(pseudo.probabilities, classes)
-    distance = distance_transform_edt(~label.annotated).astype(np.float32)
-    maps = np.concatenate([probabilities, pseudo.reliability[None], distance[None]])
-    return torch.from_numpy(grid.soft(maps).astype(np.float16)), ""
+    pseudo, drawn = found.pseudo_label, found.annotation.annotated
+    distance = distance_transform_edt(~drawn, sampling=found.factors).astype(np.float32)
+    maps = _merge_classes(pseudo.probabilities, classes)
+    soft = [grid.soft(values, found.factors) for values in (*maps, pseudo.reliability, distance)]
+    return torch.from_numpy(np.stack(soft)), ""
 
 
 def _merge_classes(probabilities: Probabilities, classes: tuple[int, ...]) -> Probabilities:
     """Keeps the network's classes; the others' share goes to the background."""
-    kept = probabilities[list(classes)].copy()
+    if len(classes) == len(probabilities):
+        return probabilities
+    kept = probabilities[list(classes)]
     kept[0] += 1 - kept.sum(axis=0)
     return kept
 

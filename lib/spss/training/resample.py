@@ -32,8 +32,7 @@ def resampled_shape(shape: Shape, spacing_mm: SpacingMm, target_mm: SpacingMm) -
         for size, source, target in zip(shape, spacing_mm, target_mm, strict=True)
     )
     first, second, third = sizes
-    voxels = first * second * third
-    if voxels > SMALL_VOXELS and voxels > MOST_GROWTH * np.prod(shape):
+    if is_out_of_proportion(first * second * third, np.prod(shape, dtype=float)):
         source, target = (" x ".join(f"{mm:.3g}" for mm in s) for s in (spacing_mm, target_mm))
         msg = (
             f"Its spacing of {source} mm is so far from the planned {target} mm that {shape} "
@@ -42,6 +41,11 @@ def resampled_shape(shape: Shape, spacing_mm: SpacingMm, target_mm: SpacingMm) -
         )
         raise InputError(msg)
     return (first, second, third)
+
+
+def is_out_of_proportion(voxels: float, own_voxels: float) -> bool:
+    """Whether a volume would need far more voxels than it has."""
+    return voxels > SMALL_VOXELS and voxels > MOST_GROWTH * own_voxels
 
 
 def resample_linear(array: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
@@ -53,6 +57,22 @@ def resample_linear(array: NDArray[np.float32], shape: Shape) -> NDArray[np.floa
     for axis, size in enumerate(shape, start=array.ndim - 3):
         array = interpolate_axis(array, axis, source_positions(array.shape[axis], size))
     return array
+
+
+def resample_blocks(
+    array: NDArray[np.float32], axis: int, *, factor: int, source_size: int, size: int
+) -> NDArray[np.float32]:
+    """Linear interpolation along one axis of a map of blocks.
+
+    Args:
+        array: each voxel stands for ``factor`` source voxels along the axis, the last for the rest.
+        axis: of the array.
+        factor: source voxels of a block.
+        source_size: voxels of the source.
+        size: voxels of the result, which covers the source.
+    """
+    positions = (source_positions(source_size, size) + 0.5) / factor - 0.5
+    return interpolate_axis(array, axis, np.clip(positions, 0, array.shape[axis] - 1))
 
 
 def smooth_for(array: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:

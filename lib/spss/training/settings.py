@@ -103,11 +103,16 @@ def decide(
     """
     fingerprint = take_fingerprint(cases)
     memory_gb = options.memory_gb or SHARE * free_memory_gb(device)
-    plan = make_plan(fingerprint, memory_gb=memory_gb, on_gpu=device.type == "cuda")
+    classes = find_classes(cases, len(class_names))
+    plan = make_plan(
+        fingerprint,
+        memory_gb=memory_gb,
+        class_count=len(classes),
+        on_gpu=device.type == "cuda",
+    )
     if options.batch_size is not None:
         plan = replace(plan, batch_size=options.batch_size)
     say(f"Plan: {plan.in_words()}")
-    classes = find_classes(cases, len(class_names))
     config = options.method_config or find_method(options.method).Config()
     acceleration = Acceleration(options.precision)
     if options.precision == "auto":

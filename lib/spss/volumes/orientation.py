@@ -41,6 +41,12 @@ def from_canonical(array: Array, affine_source: Affine) -> Array:
     return _reorient(array, ornt_transform(_RAS, io_orientation(affine_source)))
 
 
+def canonical_axes(affine: Affine) -> tuple[int, int, int]:
+    """For each stored axis the canonical axis that it becomes."""
+    first, second, third = (int(axis) for axis in io_orientation(affine)[:, 0])
+    return first, second, third
+
+
 def axis_codes(affine: Affine) -> tuple[str, str, str]:
     """Letters of the directions in which the stored axes grow, such as ``("L", "P", "S")``."""
     return nib.aff2axcodes(affine)

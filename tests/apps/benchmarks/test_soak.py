@@ -82,7 +82,9 @@ def test_memory_that_grows_after_the_start_shows():
 
 def test_an_annotator_goes_on_for_the_least_time_but_never_beyond_the_longest(tmp_path):
     def annotator(**times):
-        return Annotator("", tmp_path, number=0, submits=1, propagate_every=5, **times)
+        return Annotator(
+            "", tmp_path, number=0, submits=1, propagate_every=5, pause_seconds=0, **times
+        )
 
     now = time.monotonic()
     assert annotator(at_least=now - 1, deadline=now + 60)._goes_on()

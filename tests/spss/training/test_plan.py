@@ -89,3 +89,24 @@ def test_normalised_images_have_no_scale_of_their_own():
 def test_a_plan_survives_a_trip_through_json():
     plan = _plan([(216, 256, 10)] * 6 + [(256, 216, 9)] * 3, [(1.5, 1.5, 9)] * 9)
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_volume_too_large_for_the_memory_is_planned_coarser_and_it_is_said():
+    shapes, spacings = [(512, 512, 600)], [(0.8, 0.8, 1.0)]
+    plan = _plan(shapes, spacings, memory_gb=8.0, class_count=4)
+    assert plan.spacing_mm[0] == pytest.approx(0.8 * plan.coarser)
+    assert plan.spacing_mm[2] == pytest.approx(1.0 * plan.coarser)
+    assert np.prod(plan.median_shape, dtype=float) * 4 * 8 < 8e9 / 3
+    assert "coarser, for the memory" in plan.in_words()
+    assert _plan(shapes, spacings, memory_gb=64.0, class_count=4).coarser == 1
+    thick = _plan([(1500, 1500, 60)], [(0.3, 0.3, 5.0)], memory_gb=2.0)
+    assert thick.spacing_mm[2] == 5.0
+    assert thick.spacing_mm[0] == pytest.approx(0.3 * thick.coarser)
+    assert thick.coarser > 1
+
+
+def test_a_plan_of_an_older_version_is_read():
+    plan = _plan([(35, 51, 35)], [(1, 1, 1)])
+    stored = json.loads(json.dumps(plan.to_json()))
+    del stored["coarser"]
+    assert Plan.from_json(stored) == plan

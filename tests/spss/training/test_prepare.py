@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,11 +7,12 @@ import torch
 
 from spss.annotation import Plane, SparseLabel
 from spss.errors import InputError
+from spss.propagation.bounded import needed_gb
 from spss.training import TrainingCase, make_plan
 from spss.training.fingerprint import take_fingerprint
 from spss.training.prepare import find_classes, prepare_cases
 from spss.types import UNDECIDED
-from spss.volumes import Volume, read_label, write_map
+from spss.volumes import Volume, read_image, read_label, write_map
 
 
 @pytest.fixture
@@ -52,8 +54,6 @@ def test_annotated_voxels_survive_preparation(phantoms, plan, axis, spacing):
 
 
 def test_volumes_stored_in_another_orientation_are_prepared_alike(tmp_path, phantoms, plan):
-    from spss.volumes import read_image
-
     volume = read_image(phantoms.cases[0].image)
     affine = volume.affine @ np.array(
         [[0, -1, 0, volume.shape[0] - 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]
@@ -124,9 +124,42 @@ def test_a_cached_volume_is_the_same_and_a_changed_label_is_not_taken_from_it(
 
 
 def test_a_damaged_cache_file_is_made_again(tmp_path, cases, plan):
-    first = _prepare(cases[:1], plan, cache=tmp_path).cases[0]
+    # A copy: the volume's own tensors are mapped from the file that is damaged here.
+    first = _prepare(cases[:1], plan, cache=tmp_path).cases[0].image.clone()
     next(tmp_path.iterdir()).write_bytes(b"half a file")
-    assert torch.equal(_prepare(cases[:1], plan, cache=tmp_path).cases[0].image, first.image)
+    assert torch.equal(_prepare(cases[:1], plan, cache=tmp_path).cases[0].image, first)
+
+
+def test_a_cached_volume_is_mapped_from_disk_from_the_start(tmp_path, cases, plan):
+    prepared = _prepare(cases[:1], plan, cache=tmp_path)
+    (file,) = tmp_path.iterdir()
+    assert str(file) in Path("/proc/self/maps").read_text()
+    assert prepared.cases[0].soft is not None
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_soft_label_that_does_not_fit_the_memory_is_carried_coarsely(
+    tmp_path, phantoms, plan, is_turned
+):
+    image, label = read_image(phantoms.cases[0].image), read_label(phantoms.cases[0].label)
+    plane = Plane(2, label.shape[2] // 2)
+    if is_turned:
+        affine = image.affine @ np.array(
+            [[0, -1, 0, image.shape[0] - 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]
+        )
+        turned = np.transpose(image.data[::-1], (2, 0, 1))
+        write_map(tmp_path / "t.nii.gz", turned, like=Volume(turned, affine))
+        label, plane = np.transpose(label[::-1], (2, 0, 1)), Plane(0, plane.index)
+    path = tmp_path / "t.nii.gz" if is_turned else phantoms.cases[0].image
+    case = TrainingCase("x", path, lambda: SparseLabel.from_planes(label, [plane]))
+    whole = _prepare([case], plan).cases[0]
+    coarse = _prepare([case], replace(plan, memory_gb=needed_gb(label.shape, 3) / 2)).cases[0]
+    assert coarse.soft.shape == whole.soft.shape
+    assert torch.equal(coarse.truth, whole.truth)
+    assert not torch.equal(coarse.soft, whole.soft)
+    difference = (coarse.soft - whole.soft).float().abs().mean(dim=(1, 2, 3))
+    assert (difference[:4] < 0.1).all()
+    assert difference[4] < 1  # voxels from the plane
 
 
 def test_an_unreadable_label_does_not_hide_the_classes_of_others(cases):
