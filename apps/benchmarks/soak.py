@@ -1,9 +1,10 @@
 """Many annotators at once on the real server: what is lost, what is mixed up, how long it takes.
 
-Without a pause every annotator asks for the next sample, draws the plane that was suggested as a pattern that is
-found nowhere else, submits it, and now and then asks for a propagation; meanwhile the server
-trains. Once its submits are made it goes on with a pause until the time is over, for the memory;
-latencies are of the time before. Afterwards the ledger is compared with what was acknowledged, bit by bit.
+Every annotator asks for the next sample, draws the plane that was suggested as a pattern that is
+found nowhere else, submits it, and now and then asks for a propagation, without a pause; meanwhile
+the server trains. Once its submits are made it goes on with a pause until the time is over, for the
+memory; latencies are of the time before. Afterwards the ledger is compared with what was
+acknowledged, bit by bit.
 """
 
 from __future__ import annotations
