@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from spss_app.dicomweb.series import Series
 GRID_TOLERANCE = 0.1
 """How far, in voxels, a SEG's voxel centre may lie from the image's before it is another grid.
 Viewers write positions with 3 to 6 decimals, which is far below a tenth of any voxel."""
+
+_UID = re.compile(r"[0-9.]{1,64}")
 
 _DAMAGED = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError),
@@ -61,13 +64,18 @@ def read_segmentation(dataset: Dataset, series: Series) -> SegmentationLabel:
             images', two segments carry one name or cover one voxel, or it is damaged.
     """
     _decode(dataset)
-    name = f"Segmentation {dataset.get('SOPInstanceUID', 'without a UID')}"
+    name = f"Segmentation {_shown(dataset.get('SOPInstanceUID'))}"
     try:
         return _read(dataset, series, name)
     except InputError:
         raise
     except _DAMAGED as error:
         raise _damaged(name, error) from error
+
+
+def _shown(uid: object) -> str:
+    """A UID for a sentence; a damaged one may hold anything, of any length."""
+    return str(uid) if _UID.fullmatch(str(uid)) else "without a usable UID"
 
 
 def _decode(dataset: Dataset) -> None:
@@ -109,7 +117,7 @@ def _check_reference(dataset: Dataset, series: Series, name: str) -> None:
     """It must have been drawn on these images, in their frame of reference."""
     referenced = referenced_series(dataset)
     if referenced is not None and referenced != series.uid:
-        msg = f"{name} belongs to series {referenced}, not to {series.uid}."
+        msg = f"{name} belongs to series {_shown(referenced)}, not to {series.uid}."
         raise InputError(msg)
     mine, theirs = (item.get("FrameOfReferenceUID") for item in (series.headers[0], dataset))
     if mine and theirs and mine != theirs:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from spss.annotation import SparseLabel
+from spss.types import Shape
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,15 @@ class PreparedCase:
     def is_labelled(self) -> bool:
         """True if a person decided at least one voxel."""
         return len(self.annotated) > 0
+
+    def near_annotation(self, patch_size: Shape) -> tuple[slice, ...]:
+        """The box of the annotated voxels with half a patch on all sides, inside the volume.
+
+        What is judged on annotated voxels need not be predicted anywhere else: of a large volume
+        with one plane this is a slab.
+        """
+        lowest, highest = self.annotated.amin(dim=0).tolist(), self.annotated.amax(dim=0).tolist()
+        return tuple(
+            slice(max(0, low - size // 2), high + 1 + size // 2)
+            for low, high, size in zip(lowest, highest, patch_size, strict=True)
+        )

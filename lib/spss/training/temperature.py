@@ -76,14 +76,16 @@ def _annotated(
 ) -> tuple[Tensor, Tensor]:
     """``(N, C)`` float32 log-probabilities and ``(N,)`` int64 classes of the annotated voxels."""
     noise = torch.Generator(device).manual_seed(0)
+    near = case.near_annotation(plan.patch_size)
     with acceleration.autocast(device)():
         probabilities = whole_or_window(
             noisy_mean(network, NOISE, NOISY_PASSES, noise),
-            case.image,
+            case.image[near],
             patch=plan.patch_size,
             multiple=plan.architecture.total_stride,
             device=device,
         )
-    decided = case.truth != UNDECIDED
+    truth = case.truth[near]
+    decided = truth != UNDECIDED
     chosen = torch.from_numpy(probabilities)[:, decided].T
-    return chosen.clamp_min(1e-12).log(), case.truth[decided].long()
+    return chosen.clamp_min(1e-12).log(), truth[decided].long()

@@ -28,7 +28,9 @@ def validation_dice(
 ) -> float | None:
     """Mean Dice over foreground classes, all annotated voxels of all cases pooled.
 
-    Pooling gives a number even where each case has one annotated plane that shows one class.
+    Only what lies within half a patch of an annotated voxel is predicted: of a large volume with
+    one plane a slab. Pooling gives a number even where each case has one annotated plane that shows
+    one class.
 
     Returns:
         None if no case has an annotated voxel or no foreground class was annotated.
@@ -39,18 +41,20 @@ def validation_dice(
     for case in cases:
         if not case.is_labelled:
             continue
+        near = case.near_annotation(plan.patch_size)
         with acceleration.autocast(device)():
             probabilities = whole_or_window(
                 network,
-                case.image,
+                case.image[near],
                 patch=plan.patch_size,
                 multiple=plan.architecture.total_stride,
                 device=device,
             )
         predicted = torch.from_numpy(probabilities.argmax(axis=0))
-        seen = case.truth != UNDECIDED
+        annotation = case.truth[near]
+        seen = annotation != UNDECIDED
         for value in range(class_count):
-            guess, truth = (predicted == value) & seen, case.truth == value
+            guess, truth = (predicted == value) & seen, annotation == value
             overlap[value] += 2 * (guess & truth).sum()
             total[value] += guess.sum() + truth.sum()
     annotated = total[1:] > 0

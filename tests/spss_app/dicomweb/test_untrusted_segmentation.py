@@ -8,7 +8,9 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from spss.errors import InputError
 from spss.types import ClassMap
@@ -126,6 +128,22 @@ def test_a_segmentation_that_cannot_be_trusted_is_refused_in_one_sentence(
     with pytest.raises(InputError, match=words) as refusal:
         read_segmentation(segmentation, series)
     assert segmentation.SOPInstanceUID in str(refusal.value)
+
+
+# pydicom warns of such values; outside of tests a warning stops nothing.
+@pytest.mark.filterwarnings("ignore:.*nvalid value for VR UI")
+def test_a_damaged_identifier_does_not_get_into_the_sentence(
+    series: Series, classes: ClassMap
+) -> None:
+    data = stored(write_segmentation(classes, NAMES, series))
+    segmentation = pydicom.dcmread(BytesIO(data))
+    _twins(segmentation)
+    wild = RawDataElement(Tag("SOPInstanceUID"), "UI", 400, b"1\\2\n" * 100, 0, False, True)
+    segmentation._dict[wild.tag] = wild
+    with pytest.raises(InputError, match="without a usable UID has two segments") as refusal:
+        read_segmentation(segmentation, series)
+    assert len(str(refusal.value)) < 300
+    assert "\n" not in str(refusal.value)
 
 
 def test_values_that_cannot_be_decoded_are_refused_in_one_sentence(
