@@ -98,8 +98,11 @@ def kill_trainings(
     root: Path, kills: int, rng: np.random.Generator, minutes: float = 60.0
 ) -> dict[str, Any]:
     """Trainings killed three times each and then left to end; each must end and answer."""
+    import torch
+
     from spss_apps.benchmarks import kills_training as training
 
+    torch.set_num_threads(1)  # a pool of threads does not survive a fork: the child would hang
     studies = make_studies(root / "studies")
     training.draw_planes(studies)
     total, ends, whole_seconds = Count(), [], 8.0

@@ -28,7 +28,7 @@ from spss.networks.window import (
 from spss.training.acceleration import Acceleration
 from spss.training.model_file import ModelConfig, load_model
 from spss.training.options import pick_device
-from spss.training.prepare import canonical_image
+from spss.training.planned_grid import canonical_image
 from spss.types import Shape
 from spss.volumes import Volume, from_canonical, is_constant, to_canonical
 

@@ -28,7 +28,7 @@ def volume_features(predictor: Predictor, volume: Volume) -> NDArray[np.float32]
     import torch
     import torch.nn.functional as F
 
-    from spss.training.prepare import canonical_image
+    from spss.training.planned_grid import canonical_image
 
     plan = predictor.config.plan
     image = torch.from_numpy(np.ascontiguousarray(canonical_image(volume, plan)))

@@ -5,39 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
-from torch import Tensor
 
 from spss.annotation import SparseLabel
 from spss.errors import InputError, NotReadyError
-from spss.propagation.bounded import propagate_coarsely
 from spss.training.cache import cache_key, read_cached, write_cached
 from spss.training.case import PreparedCase, TrainingCase
-from spss.training.fingerprint import canonical_grid
 from spss.training.plan import Plan
-from spss.training.resample import (
-    resample_blocks,
-    resample_classes,
-    resample_linear,
-    resampled_shape,
-    smooth_for,
-)
-from spss.types import UNDECIDED, ClassMap, Probabilities, Shape
-from spss.volumes import Volume, is_constant, read_image, to_canonical
-from spss.volumes.orientation import canonical_axes
-
-END_RULE = "simple"
-"""Where propagated labels end for training. The ``learned`` rule's constants were fitted on dense
-labels of public sets; a benchmark of sparse labels on those sets must not profit from them, and on
-other organs the two rules are level (``docs/benchmarks.md``)."""
-
-_MAPS_SHARE = 0.5
-"""Of the planned memory for the maps of a propagation; the image and its copies need the rest."""
+from spss.training.planned_grid import PlannedGrid, canonical_image
+from spss.training.soft_label import soft_label
+from spss.types import UNDECIDED, ClassMap
+from spss.volumes import Volume, is_constant, read_image
 
 
 @dataclass
@@ -153,97 +133,16 @@ def _prepare(
         nothing = torch.zeros((0, 3), dtype=torch.int64)
         return PreparedCase(case.name, torch.from_numpy(image), truth, None, nothing), ""
     _check_label(label, volume, class_count)
-    grid = _Resampler(volume, plan)
+    grid = PlannedGrid(volume, plan)
     truth_map = grid.classes(_to_network_classes(label, classes))
     soft, note = None, ""
     if propagator is not None:
-        soft, note = _soft_label(volume, label, classes, class_count, propagator, plan, grid)
+        soft, note = soft_label(
+            grid, label, classes, class_count=class_count, propagator=propagator
+        )
     truth = torch.from_numpy(truth_map)
     annotated = torch.nonzero(truth != UNDECIDED)
     return PreparedCase(case.name, torch.from_numpy(image), truth, soft, annotated), note
-
-
-def canonical_image(volume: Volume, plan: Plan) -> NDArray[np.float32]:
-    """``(X, Y, Z)`` float32 in canonical orientation at the planned spacing, normalised."""
-    grid = _Resampler(volume, plan)
-    return np.ascontiguousarray(plan.normalisation.apply(grid.image(volume.data)))
-
-
-@dataclass(frozen=True)
-class _Resampler:
-    """Maps of one volume from its stored grid to the planned one."""
-
-    volume: Volume
-    plan: Plan
-
-    def image(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Smoothed where the planned grid is coarser, so that detail does not turn into noise."""
-        data, shape = self._canonical(data)
-        return resample_linear(smooth_for(data, shape), shape)
-
-    def soft(
-        self, values: NDArray[np.float32], factors: tuple[int, int, int]
-    ) -> NDArray[np.float16]:
-        """A map, each voxel of which stands for ``factors`` stored ones: it keeps its range."""
-        shape = self._canonical_shape()
-        becomes = canonical_axes(self.volume.affine)
-        for axis, (factor, stored) in enumerate(zip(factors, self.volume.shape, strict=True)):
-            if factor > 1:
-                size = shape[becomes[axis]]
-                values = resample_blocks(values, axis, factor=factor, source_size=stored, size=size)
-        turned, _ = to_canonical(values, self.volume.affine)
-        return resample_linear(turned, shape).astype(np.float16)
-
-    def classes(self, classes: ClassMap) -> ClassMap:
-        """Class numbers, which cannot be interpolated."""
-        classes, shape = self._canonical(classes)
-        return resample_classes(classes, shape)
-
-    def _canonical(self, array: NDArray[Any]) -> tuple[NDArray[Any], Shape]:
-        turned, _ = to_canonical(array, self.volume.affine)
-        return turned, self._canonical_shape()
-
-    def _canonical_shape(self) -> Shape:
-        shape, spacing_mm = canonical_grid(self.volume.shape, self.volume.affine)
-        return resampled_shape(shape, spacing_mm, self.plan.spacing_mm)
-
-
-def _soft_label(
-    volume: Volume,
-    label: SparseLabel,
-    classes: tuple[int, ...],
-    class_count: int,
-    propagator: str,
-    plan: Plan,
-    grid: _Resampler,
-) -> tuple[Tensor | None, str]:
-    """``(C + 2, X, Y, Z)``: probabilities, reliability, distance; or None and why not."""
-    try:
-        found = propagate_coarsely(
-            volume.data,
-            label,
-            spacing_mm=volume.spacing_mm,
-            class_count=class_count,
-            memory_gb=plan.memory_gb * _MAPS_SHARE,
-            propagator=propagator,
-            end_rule=END_RULE,
-        )
-    except (InputError, NotReadyError) as error:
-        return None, str(error)
-    pseudo, drawn = found.pseudo_label, found.annotation.annotated
-    distance = distance_transform_edt(~drawn, sampling=found.factors).astype(np.float32)
-    maps = _merge_classes(pseudo.probabilities, classes)
-    soft = [grid.soft(values, found.factors) for values in (*maps, pseudo.reliability, distance)]
-    return torch.from_numpy(np.stack(soft)), ""
-
-
-def _merge_classes(probabilities: Probabilities, classes: tuple[int, ...]) -> Probabilities:
-    """Keeps the network's classes; the others' share goes to the background."""
-    if len(classes) == len(probabilities):
-        return probabilities
-    kept = probabilities[list(classes)]
-    kept[0] += 1 - kept.sum(axis=0)
-    return kept
 
 
 def _to_network_classes(label: SparseLabel, classes: tuple[int, ...]) -> ClassMap:

@@ -128,7 +128,10 @@ def interpolate_axis(
     weight = (positions - low).astype(np.float32)
     weight = weight.reshape((-1,) + (1,) * (array.ndim - 1 - axis))
     lower, upper = np.take(array, low, axis=axis), np.take(array, high, axis=axis)
-    return lower + weight * (upper - lower)
+    upper -= lower  # in place: a large CT's copies count in gigabytes
+    upper *= weight
+    upper += lower
+    return upper
 
 
 def _majority(
