@@ -23,6 +23,7 @@ _TALKATIVE = (
     "monailabel.datastore",
     "monailabel.endpoints",
     "monailabel.interfaces",
+    "monailabel.main",
     "monailabel.utils.async_tasks",
     "monailabel.utils.sessions",
 )

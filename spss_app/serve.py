@@ -24,6 +24,7 @@ from typing import Any
 
 from spss.errors import InputError
 from spss_app.cli_app import make_app_folder
+from spss_app.log_privacy import keep_ids_out_of_logs
 from spss_app.options import AppOptions
 from spss_app.serving.body_limit import DEFAULT_UPLOAD_GB
 from spss_app.serving.one_server import release_folder, take_folder
@@ -123,6 +124,7 @@ def _serve(settings: ServeSettings, args: argparse.Namespace, app_folder: Path) 
         )
     from monailabel.main import Main  # seconds of imports; all checks are done before
 
+    keep_ids_out_of_logs()  # its first lines name the folder of the studies
     main: Any = Main(loglevel=args.verbose, actions="start_server")
     # uvicorn ends with the signal that it got; as an exception it lets this command clean up
     signal.signal(signal.SIGTERM, _end)

@@ -154,7 +154,7 @@ def test_foreign_pages_names_and_paths_are_refused(server):
         assert stream.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_the_admin_reads_a_log_without_patients_paths_or_tokens(server, client, tmp_path):
+def test_the_admin_reads_a_log_without_patients_paths_or_tokens(server, client, root, tmp_path):
     client().infer("spss", PATIENT, {})
     requests.post(
         f"{server.url}/infer/spss",
@@ -163,9 +163,11 @@ def test_the_admin_reads_a_log_without_patients_paths_or_tokens(server, client, 
         timeout=30,
     )
     log = requests.get(f"{server.url}/logs/?lines=9999", headers=server.headers, timeout=30).text
-    assert "Initializing App" in log
-    for secret in (PATIENT, "an-admins-own-token", ANNOTATOR, "an-admins"):
+    assert "Next sample chosen in" in log
+    said = (root / "log").read_text(encoding="utf-8", errors="replace")
+    for secret in (PATIENT, "an-admins-own-token", ANNOTATOR, "an-admins", str(root / "studies")):
         assert secret not in log
+        assert secret not in said
 
 
 def test_after_a_reload_the_server_is_whole(server):
