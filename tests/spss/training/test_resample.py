@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spss.errors import InputError
-from spss.training.resample import resample_classes, resample_linear, resampled_shape, smooth_for
+from spss.training.resample import (
+    resample_blocks,
+    resample_classes,
+    resample_linear,
+    resampled_shape,
+    smooth_for,
+)
 from spss.types import UNDECIDED
 
 
@@ -81,3 +87,14 @@ def test_a_volume_that_would_fill_the_memory_is_refused_with_both_spacings():
     with pytest.raises(InputError, match=r"spacing of 50 x 50 x 50 mm .* planned 1 x 1 x 1 mm"):
         resampled_shape((16, 16, 16), (50, 50, 50), (1, 1, 1))
     assert resampled_shape((512, 512, 60), (0.7, 0.7, 5), (0.7, 0.7, 0.7))[2] == 429
+
+
+@pytest.mark.parametrize(("size", "factor"), [(12, 3), (13, 3), (7, 8)])
+def test_means_of_blocks_are_put_back_where_their_voxels_were(size, factor):
+    ramp = np.arange(size, dtype=np.float32)
+    starts = np.arange(0, size, factor)
+    means = np.add.reduceat(ramp, starts) / np.minimum(factor, size - starts)
+    back = resample_blocks(means.astype(np.float32), 0, factor=factor, source_size=size, size=size)
+    inside = slice(factor // 2, (size // factor) * factor - factor // 2)
+    assert back.shape == (size,)
+    np.testing.assert_allclose(back[inside], ramp[inside], atol=1e-5)

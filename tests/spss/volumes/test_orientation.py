@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from spss.volumes import from_canonical, to_canonical
-from spss.volumes.orientation import axis_codes
+from spss.volumes.orientation import axis_codes, canonical_axes
 
 ORIENTATIONS = [
     (order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)
@@ -34,6 +34,8 @@ def test_each_of_the_48_orientations_comes_out_ras_and_returns_exactly(
     canonical, canonical_affine = to_canonical(array, affine)
     assert axis_codes(canonical_affine) == ("R", "A", "S")
     np.testing.assert_array_equal(from_canonical(canonical, affine), array)
+    becomes = canonical_axes(affine)
+    assert [canonical.shape[axis] for axis in becomes] == list(array.shape)
 
 
 rotations = st.tuples(*[st.floats(-np.pi, np.pi)] * 3)
