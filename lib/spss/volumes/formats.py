@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spss.errors import InputError
 from spss.types import Affine, Shape
+from spss.volumes import metaimage
 from spss.volumes.files import IMAGE_ENDINGS, NIFTI_ENDINGS, image_ending
 
 _READ_ERRORS = (
@@ -159,6 +160,10 @@ def _open_with_itk(path: Path) -> Stored:
 
     def load() -> NDArray[Any]:
         """Decodes the voxels; a header that reads can stand before data that do not."""
+        if path.name.lower().endswith(metaimage.ENDINGS) and (
+            damage := metaimage.damage_of(path, shape)
+        ):
+            raise unreadable(path, Exception(damage))
         try:
             return itk_array(reader.Execute(), shape)
         except _READ_ERRORS as error:
