@@ -1,4 +1,4 @@
-"""What must hold of a MetaImage before ITK reads it: ITK never comes back from damaged data."""
+"""What must hold of a MetaImage before ITK reads it: from damaged voxels it may not come back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _LARGEST_VOXEL_BYTES = 8
 def damage_of(path: Path, shape: Shape) -> str:
     """Why the compressed voxels of a MetaImage cannot be read; empty if they can.
 
-    ITK 5.4 decompresses for ever where the stream is none or ends too early.
+    ITK 5.4 decompresses for ever what is no stream, and where a stream ends too early it takes what
+    happens to lie in memory for voxels.
 
     Args:
         path: of the header.
