@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.types import UNDECIDED, ClassMap
 from spss.volumes import Grid, check_same_grid, read_label
-from spss.volumes.formats import itk_affine
+from spss.volumes.formats import itk_affine, itk_fault, unreadable
 from spss.volumes.grid import AFFINE_TOLERANCE_MM, OnGrid
 
 
@@ -35,6 +35,8 @@ def read_label_file(path: Path, *, like: OnGrid) -> LabelFile:
     Raises:
         InputError: the file is broken, lies on another grid, or holds values that are no classes.
     """
+    if fault := itk_fault(path):
+        raise unreadable(path, Exception(fault))
     if path.name.lower().endswith(".nrrd"):
         reader = _open_nrrd(path)
         segments = _segments(reader)

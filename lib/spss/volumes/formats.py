@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.types import Affine, Shape
 from spss.volumes import metaimage
+from spss.volumes.data_file import NRRD_ENDINGS, nrrd_fault
 from spss.volumes.files import IMAGE_ENDINGS, NIFTI_ENDINGS, image_ending
 
 _READ_ERRORS = (
@@ -139,10 +140,21 @@ def _open_nifti(path: Path) -> Stored:
     return Stored(shape, affine, load)
 
 
+def itk_fault(path: Path) -> str:
+    """Why a file must not be given to ITK, which trusts headers; empty if it may."""
+    name = path.name.lower()
+    if name.endswith(metaimage.ENDINGS):
+        return metaimage.header_fault(path)
+    return nrrd_fault(path) if name.endswith(NRRD_ENDINGS) else ""
+
+
 def _open_with_itk(path: Path) -> Stored:
     """NRRD, MetaImage and the like; reads the header only."""
     import SimpleITK as sitk
 
+    is_meta = path.name.lower().endswith(metaimage.ENDINGS)
+    if fault := itk_fault(path):
+        raise unreadable(path, Exception(fault))
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -160,9 +172,7 @@ def _open_with_itk(path: Path) -> Stored:
 
     def load() -> NDArray[Any]:
         """Decodes the voxels; a header that reads can stand before data that do not."""
-        if path.name.lower().endswith(metaimage.ENDINGS) and (
-            damage := metaimage.damage_of(path, shape)
-        ):
+        if is_meta and (damage := metaimage.damage_of(path, shape)):
             raise unreadable(path, Exception(damage))
         try:
             return itk_array(reader.Execute(), shape)

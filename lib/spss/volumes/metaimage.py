@@ -8,12 +8,34 @@ from pathlib import Path
 import numpy as np
 
 from spss.types import Shape
+from spss.volumes.data_file import is_beside
 
 ENDINGS = (".mha", ".mhd")
 
 _HEADER_BYTES = 65_536
 _CHUNK_BYTES = 1 << 20
 _LARGEST_VOXEL_BYTES = 8
+
+
+def header_fault(path: Path) -> str:
+    """Why the header of a MetaImage must not be given to ITK; empty if it may.
+
+    ITK 5.4 counts to whatever number of dimensions is claimed, and reads any file that is named.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    fields, _ = _fields(head)
+    claimed = [
+        line.partition(b"=")[2].strip()
+        for line in head.splitlines()
+        if line.partition(b"=")[0].strip() == b"NDims"
+    ]
+    if any(not number.isdigit() or int(number[:9]) not in range(1, 10) for number in claimed):
+        return "its header claims an impossible number of dimensions"
+    data_file = fields.get("ElementDataFile", "")
+    if data_file.upper() != "LOCAL" and not is_beside(data_file):
+        return "its voxels are not in the file or beside it"
+    return ""
 
 
 def damage_of(path: Path, shape: Shape) -> str:
@@ -31,7 +53,7 @@ def damage_of(path: Path, shape: Shape) -> str:
     if fields.get("CompressedData", "").lower() not in ("true", "1"):
         return ""
     local = fields.get("ElementDataFile", "").upper() == "LOCAL"
-    data = path if local else path.with_name(Path(fields.get("ElementDataFile", "")).name)
+    data = path if local else path.with_name(fields["ElementDataFile"])
     if not data.is_file():
         return ""  # ITK says so itself
     size = fields.get("CompressedDataSize", "")

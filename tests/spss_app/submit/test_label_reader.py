@@ -123,3 +123,16 @@ def test_more_layers_than_segments_are_refused(tmp_path):
     grid = _write_segmentation(path, layers, [("front", 0, 1)])
     with pytest.raises(InputError, match="1 segments in 3 layers"):
         read_label_file(path, like=grid)
+
+
+def test_a_segmentation_cannot_have_another_file_read_as_its_voxels(tmp_path):
+    grid = _write_segmentation(tmp_path / "x.seg.nrrd", [_label()], [("front", 0, 1)])
+    head = (tmp_path / "x.seg.nrrd").read_bytes().split(b"\n\n", 1)[0]
+    secret = tmp_path / "private.raw"
+    secret.write_bytes(_label().T.tobytes())
+    (tmp_path / "sent").mkdir()
+    sent = tmp_path / "sent" / "label.seg.nrrd"
+    plain = head.replace(b"encoding: gzip", b"encoding: raw")
+    sent.write_bytes(plain + f"\ndata file: {secret}\n\n".encode())
+    with pytest.raises(InputError, match="not in the file or beside it"):
+        read_label_file(sent, like=grid)
