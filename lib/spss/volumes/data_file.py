@@ -17,7 +17,7 @@ _NRRD_DATA_FILE = re.compile(rb"(?im)^data ?file:[ \t]*(.*?)[ \t\r]*$")
 
 def is_beside(name: str) -> bool:
     """Whether it is the plain name of one file, no folder, list or pattern of names."""
-    return bool(re.fullmatch(r"[^/\\%\x00\r\n]+", name)) and name not in (".", "..", "LIST")
+    return bool(re.fullmatch(r"[^/\\%\x00\r\n]{1,100}", name)) and name not in (".", "..", "LIST")
 
 
 def nrrd_fault(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 
@@ -14,28 +15,62 @@ ENDINGS = (".mha", ".mhd")
 
 _HEADER_BYTES = 65_536
 _CHUNK_BYTES = 1 << 20
+_DIMENSIONS = ("1", "2", "3", "4", "5")
+_LINE = re.compile(rb"[A-Za-z0-9_ |.:/()-]{1,200}=[^\x00-\x08\x0b-\x1f\x7f]{0,2000}")
+_SIZE = re.compile(r"\d{1,7}")
+_NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?")
+_VECTORS = {
+    **dict.fromkeys(("Offset", "Position", "Origin", "CenterOfRotation"), 1),
+    **dict.fromkeys(("ElementSpacing", "ElementSize"), 1),
+    **dict.fromkeys(("TransformMatrix", "Rotation", "Orientation"), 2),
+}
+"""Field → its numbers are the dimensions to this power."""
+
+_TYPES = tuple(
+    f"MET_{name}"
+    for name in (
+        *("CHAR", "UCHAR", "SHORT", "USHORT", "INT", "UINT", "LONG", "ULONG"),
+        *("LONG_LONG", "ULONG_LONG", "FLOAT", "DOUBLE"),
+    )
+)
 _LARGEST_VOXEL_BYTES = 8
 
 
 def header_fault(path: Path) -> str:
     """Why the header of a MetaImage must not be given to ITK; empty if it may.
 
-    ITK 5.4 counts to whatever number of dimensions is claimed, and reads any file that is named.
+    ITK 5.4 counts to whatever number of dimensions is claimed, reads any file that is named, and
+    crashes on headers that lack what it takes for granted: everything it relies on is checked.
     """
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
-    fields, _ = _fields(head)
-    claimed = [
-        line.partition(b"=")[2].strip()
-        for line in head.splitlines()
-        if line.partition(b"=")[0].strip() == b"NDims"
-    ]
-    if any(not number.isdigit() or int(number[:9]) not in range(1, 10) for number in claimed):
+    fields, end = _fields(head)
+    lines = head[:end].splitlines()
+    if len(fields) != len(lines) or any(not _LINE.fullmatch(line) for line in lines):
+        return "its header is not made of lines KEY = VALUE, each key once"
+    dimensions = fields.get("NDims", "")
+    if dimensions not in _DIMENSIONS:
         return "its header claims an impossible number of dimensions"
+    if not _has_numbers(fields, int(dimensions)) or fields.get("ElementType") not in _TYPES:
+        return "its header has not the numbers and the type that its dimensions need"
     data_file = fields.get("ElementDataFile", "")
     if data_file.upper() != "LOCAL" and not is_beside(data_file):
         return "its voxels are not in the file or beside it"
     return ""
+
+
+def _has_numbers(fields: dict[str, str], dimensions: int) -> bool:
+    """Whether each field of numbers has as many as the dimensions need."""
+    sizes = fields.get("DimSize", "").split()
+    if len(sizes) != dimensions or not all(_SIZE.fullmatch(size) for size in sizes):
+        return False
+    for key, power in _VECTORS.items():
+        numbers = fields[key].split() if key in fields else []
+        if key in fields and len(numbers) != dimensions**power:
+            return False
+        if not all(_NUMBER.fullmatch(number) for number in numbers):
+            return False
+    return True
 
 
 def damage_of(path: Path, shape: Shape) -> str:

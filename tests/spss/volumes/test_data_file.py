@@ -63,3 +63,29 @@ def test_a_header_without_end_is_refused(tmp_path):
     sent.write_text("NRRD0004\n" + "# nothing\n" * 500_000)
     with pytest.raises(InputError, match="does not end"):
         read_label(sent)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("NDims = 3\n", ""),
+        ("NDims", "NDims\0\0\0"),
+        ("NDims = 3", "NDims = 3\nNDims = 3"),
+        ("DimSize = 4 5 6", "DimSize = 4 5"),
+        ("DimSize = 4 5 6", "DimSize = 4 5 -6"),
+        ("MET_UCHAR", "MET_STRING"),
+        ("ElementType = MET_UCHAR\n", ""),
+        ("DimSize", "ElementSpacing = 1 1\nDimSize"),
+        ("DimSize", "TransformMatrix = 1 0 0 0 & 0 0 0 1\nDimSize"),
+        ("DimSize", "Offset = 0 0 nan\nDimSize"),
+        ("DimSize", f"Comment = {'x' * 5000}\nDimSize"),
+    ],
+)
+def test_a_metaimage_whose_header_itk_would_stumble_over_is_refused(tmp_path, old, new):
+    sent = tmp_path / "label.mha"
+    header = META.format(name="LOCAL", dimensions=3)
+    sent.write_bytes(header.encode() + VOXELS.tobytes())
+    assert (read_label(sent) == VOXELS.reshape(6, 5, 4).T).all()
+    sent.write_bytes(header.replace(old, new, 1).encode() + VOXELS.tobytes())
+    with pytest.raises(InputError, match="its header"):
+        read_label(sent)
