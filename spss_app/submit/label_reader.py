@@ -35,8 +35,6 @@ def read_label_file(path: Path, *, like: OnGrid) -> LabelFile:
     Raises:
         InputError: the file is broken, lies on another grid, or holds values that are no classes.
     """
-    if fault := itk_fault(path):
-        raise unreadable(path, Exception(fault))
     if path.name.lower().endswith(".nrrd"):
         reader = _open_nrrd(path)
         segments = _segments(reader)
@@ -49,6 +47,8 @@ def _open_nrrd(path: Path) -> Any:
     """The header alone: it may claim more voxels than there is memory."""
     import SimpleITK as sitk
 
+    if fault := itk_fault(path):
+        raise unreadable(path, Exception(fault))
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.training.case import TrainingCase
 from spss.types import Affine, Shape, SpacingMm
-from spss.volumes import is_constant, read_grid, read_image, to_canonical
+from spss.volumes import is_constant, read_grid, read_image
+from spss.volumes.orientation import canonical_axes
 
 INTENSITY_SAMPLES = 24
 """Images whose voxels are looked at; enough for percentiles of a set, cheap for a large one."""
@@ -76,9 +77,7 @@ def canonical_grid(shape: Shape, affine: Affine) -> tuple[Shape, SpacingMm]:
 
 def _axis_order(affine: Affine) -> list[int]:
     """For each canonical axis, the stored axis that becomes it."""
-    probe = np.arange(24).reshape(2, 3, 4)
-    turned, _ = to_canonical(probe, affine)
-    return [probe.shape.index(size) for size in turned.shape]
+    return [canonical_axes(affine).index(axis) for axis in range(3)]
 
 
 def _pooled_intensities(cases: Sequence[TrainingCase]) -> NDArray[np.float32]:

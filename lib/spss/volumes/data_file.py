@@ -17,7 +17,9 @@ _NRRD_DATA_FILE = re.compile(rb"(?im)^data ?file:[ \t]*(.*?)[ \t\r]*$")
 
 def is_beside(name: str) -> bool:
     """Whether it is the plain name of one file, no folder, list or pattern of names."""
-    return bool(re.fullmatch(r"[^/\\%\x00\r\n]{1,100}", name)) and name not in (".", "..", "LIST")
+    if name in (".", "..") or name.upper().startswith("LIST"):  # ITK looks at no more of it
+        return False
+    return re.fullmatch(r"[^/\\%\x00\r\n]{1,100}", name) is not None
 
 
 def nrrd_fault(path: Path) -> str:

@@ -98,7 +98,7 @@ def damage_of(path: Path, shape: Shape) -> str:
 
 
 def _fields(head: bytes) -> tuple[dict[str, str], int]:
-    """``KEY = VALUE`` lines up to ``ElementDataFile``, the last of a key counts; and their end."""
+    """``KEY = VALUE`` lines up to ``ElementDataFile``, and their end."""
     fields: dict[str, str] = {}
     start = 0
     for line in head.splitlines(keepends=True):

@@ -31,7 +31,7 @@ def secret(tmp_path):
 @pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd", ".nhdr"])
 @pytest.mark.parametrize("field", ["data file", "datafile", "DATA FILE"])
 @pytest.mark.parametrize(
-    "name", ["{secret}", "../private/secret.raw", "LIST", "x%03d.raw 1 9 1", ""]
+    "name", ["{secret}", "../private/secret.raw", "LIST", "LIST 2", "x%03d.raw 1 9 1", ""]
 )
 def test_voxels_of_other_folders_are_never_read(secret, ending, field, name):
     header = META if ending.startswith(".m") else NRRD
