@@ -101,12 +101,11 @@ class DicomwebDatastore(GuardedDatastore):
     def object_of(self, image_id: str) -> ImageLabelModel:
         """The index's record of a series, fetched when it is asked for the first time."""
         self.refresh_if_changed()
-        if image_id not in self._datastore.objects and (
-            image_id in self.found.series() or image_id in self.found.series(fresh=True)
-        ):
-            self._fetch(image_id)
-        if reason := self.found.why_refused(image_id):
-            raise SeriesError(reason)
+        if image_id not in self._datastore.objects:
+            if image_id in self.found.series() or image_id in self.found.series(fresh=True):
+                self._fetch(image_id)
+            elif reason := self.found.why_refused(image_id):
+                raise SeriesError(reason)
         return super().object_of(image_id)
 
     def get_image_uri(self, image_id: str) -> str:
