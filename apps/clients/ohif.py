@@ -30,7 +30,7 @@ FLAGS = (
 )
 """Software rendering; OHIF's volume views need WebGL."""
 
-WAIT_MS = 60_000
+WAIT_MS = 400_000
 
 _SETTLE_MS = 300
 
