@@ -16,6 +16,9 @@ from spss.volumes.grid import OnGrid
 KEPT_DRAFTS = 6
 """Newest drafts kept for each image: an annotator may still correct one served a while ago."""
 
+_FOUND = ".found"
+"""Part of the file name of a label that was there, made by another tool."""
+
 
 class Drafts:
     """A folder of label maps by image and hash."""
@@ -23,11 +26,18 @@ class Drafts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(self, image_id: str, classes: ClassMap, *, like: OnGrid) -> Path:
-        """Keeps a copy of a draft; returns its file. The oldest ones are dropped."""
-        digest = hashlib.sha256(np.ascontiguousarray(classes).tobytes()).hexdigest()[:16]
-        folder = self._folder / folder_name(image_id)
-        path = folder / f"{digest}.nii.gz"
+    def add(
+        self, image_id: str, classes: ClassMap, *, like: OnGrid, made_here: bool = True
+    ) -> Path:
+        """Keeps a copy of a draft; returns its file. The oldest ones are dropped.
+
+        Args:
+            image_id: the image it is of.
+            classes: the draft.
+            like: the image's grid.
+            made_here: False for another tool's label that a viewer was offered.
+        """
+        path = self._file(image_id, classes, "" if made_here else _FOUND)
         if path.exists():
             path.touch()
         else:
@@ -35,6 +45,10 @@ class Drafts:
         for old in self._newest_first(image_id)[KEPT_DRAFTS:]:
             old.unlink(missing_ok=True)
         return path
+
+    def made_here(self, image_id: str, classes: ClassMap) -> bool:
+        """Whether this very label map is a kept draft, and not another tool's label."""
+        return self._file(image_id, classes).exists()
 
     def closest(self, image_id: str, label: ClassMap, *, like: OnGrid) -> ClassMap | None:
         """The kept draft that shares most voxels with ``label``; None if there is no draft."""
@@ -48,6 +62,10 @@ class Drafts:
             if shared > best_shared:
                 best, best_shared = draft, shared
         return best
+
+    def _file(self, image_id: str, classes: ClassMap, mark: str = "") -> Path:
+        digest = hashlib.sha256(np.ascontiguousarray(classes).tobytes()).hexdigest()[:16]
+        return self._folder / folder_name(image_id) / f"{digest}{mark}.nii.gz"
 
     def _newest_first(self, image_id: str) -> list[Path]:
         folder = self._folder / folder_name(image_id)

@@ -185,10 +185,10 @@ class Project:
         prediction = self.predicting.predict(model, self.volume(image_id), self.classes.names)
         return Draft(prediction.classes, "predicted by the network", model.version)
 
-    def remember_draft(self, image_id: str, classes: ClassMap) -> None:
+    def remember_draft(self, image_id: str, classes: ClassMap, *, made_here: bool = True) -> None:
         """Keeps what a viewer is given, and what it tells about the organ."""
         grid = self.grid(image_id)
-        self.drafts.add(image_id, classes, like=grid)
+        self.drafts.add(image_id, classes, like=grid, made_here=made_here)
         organ = summarise_organ(classes, spacing_mm=grid.spacing_mm)
         if organ is not None:
             self.organs.write(image_id, organ.to_json())
@@ -215,10 +215,22 @@ class Project:
         return draft.source
 
     def _foreign_original(self, image_id: str) -> Path | None:
-        """A label under ``original`` that this app did not make, such as another tool's result."""
+        """A label under ``original`` that this app did not make, such as another tool's result.
+
+        The index tells; after it was torn and rebuilt it does not, and the label itself does.
+        """
         info = self.store.get_label_info(image_id, ORIGINAL)
         path = self.store.get_label_uri(image_id, ORIGINAL)
-        return Path(path) if path and not info.keys() & {"source", "model"} else None
+        if not path or info.keys() & {"source", "model"}:
+            return None
+        return None if self._is_own_draft(image_id, Path(path)) else Path(path)
+
+    def _is_own_draft(self, image_id: str, path: Path) -> bool:
+        try:
+            classes = read_label(path, like=self.grid(image_id))
+        except InputError:
+            return False
+        return self.drafts.made_here(image_id, classes)
 
     def _offer_foreign(self, image_id: str, path: Path) -> str:
         """Leaves it where Slicer loads it, and keeps in mind that corrections start from it."""
@@ -227,7 +239,7 @@ class Project:
         except InputError as error:
             logger.warning("The label under 'original' cannot be used: %s", error)
             return ""
-        self.remember_draft(image_id, classes)
+        self.remember_draft(image_id, classes, made_here=False)
         return "the label that was there"
 
     def image_states(self) -> tuple[list[ImageState], dict[str, str]]:

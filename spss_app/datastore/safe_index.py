@@ -38,6 +38,9 @@ _BACKUP_EVERY_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 10.0
 """A file that a person puts beside ours at the same moment is noticed after this time at most."""
 
+_TIME_STAMP_SECONDS = 2
+"""A label's time in the index is in whole seconds, and its file is written just before or after."""
+
 
 class SafeIndex(LocalDatastore):
     """Base of this app's datastores: how ``datastore_v2.json`` is read and written.
@@ -201,6 +204,8 @@ class SafeIndex(LocalDatastore):
         model.images_dir = self._datastore.images_dir
         model.labels_dir = self._datastore.labels_dir
         self._datastore, self._signature = model, signature
+        if signature is None:
+            self._forget_replaced_labels()
 
     def _recover(self, path: Path) -> LocalDatastoreModel:
         aside = path.with_name(f"{path.name}.broken-{time.time_ns()}")
@@ -210,6 +215,16 @@ class SafeIndex(LocalDatastore):
         return parse_index(backup_of(path)) or LocalDatastoreModel(
             name="new-dataset", description=""
         )
+
+    def _forget_replaced_labels(self) -> None:
+        """Drops what the backup copy tells of labels that were replaced after it was written."""
+        for image_id, obj in self._datastore.objects.items():
+            for tag, label in list(obj.labels.items()):
+                file = Path(self._datastore.label_path(tag)) / f"{image_id}{label.ext}"
+                written = file_signature(file)
+                told = label.info.get("ts", 0) + _TIME_STAMP_SECONDS
+                if written is not None and written[0] > told * 10**9:
+                    del obj.labels[tag]  # found again with the files that are there
 
     def _store(self) -> None:
         """Replaces the index in one step. The caller holds the lock."""

@@ -188,6 +188,20 @@ def test_an_index_torn_while_running_is_rebuilt(folder, store, label):
     assert LocalFolder(folder, folder).get_image_info("b")["score"] == 1
 
 
+def test_a_rebuilt_index_tells_nothing_old_of_a_label_replaced_since(folder, store, label):
+    store.save_label("a", str(label), "original", {"by": "me"})
+    store.save_label("b", str(label), "original", {"by": "me"})
+    index = folder / "datastore_v2.json"
+    (folder / "datastore_v2.json.backup").write_bytes(index.read_bytes())
+    later = time.time() + 60
+    os.utime(folder / "labels" / "original" / "b.nii.gz", (later, later))
+    index.write_bytes(b"")
+    again = LocalFolder(folder, folder)
+    assert again.get_label_info("a", "original")["by"] == "me"
+    assert again.get_label_uri("b", "original").endswith("b.nii.gz")
+    assert "by" not in again.get_label_info("b", "original")
+
+
 def test_an_index_of_another_images_folder_does_not_lead_away(folder):
     store = LocalFolder(folder, folder)
     index = json.loads((folder / "datastore_v2.json").read_text())
