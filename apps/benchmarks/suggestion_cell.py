@@ -22,6 +22,9 @@ from spss_apps.benchmarks.suggestion_model import Document, Recipe, Rounds, read
 SANITY = {"random_scores": "self_paced", "oracle": "self_paced"}
 """Planted scores → the strategy that ranks by them."""
 
+BLIND = ("random",)
+"""Strategies that look neither at scores nor at organs: no volume need be scored for them."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -100,8 +103,9 @@ def _with_more(
 ) -> Annotations:
     """The planes so far and those that the strategy asks for next."""
     rng = np.random.default_rng([cell.seed, sum(map(len, annotations.values()))])
-    notes = rounds.notes(annotations, cell.recipe)
-    states = [_state(dataset, name, annotations, notes[name]) for name in split(dataset)["train"]]
+    notes = {} if cell.strategy in BLIND else rounds.notes(annotations, cell.recipe)
+    names = split(dataset)["train"]
+    states = [_state(dataset, name, annotations, notes.get(name)) for name in names]
     if cell.strategy in SANITY:
         states = [_planted(state, cell.strategy, notes, rng) for state in states]
     rounds.forget_weights(annotations, cell.recipe)
@@ -120,10 +124,12 @@ def _with_more(
     return more
 
 
-def _state(dataset: Dataset, name: str, annotations: Annotations, note: Document) -> ImageState:
+def _state(
+    dataset: Dataset, name: str, annotations: Annotations, note: Document | None
+) -> ImageState:
     """What the strategies may know of a volume: planes, their drawn voxels, and scores."""
     grid = read_grid(dataset.case(name).image)
-    scored, organ = read_note(note)
+    scored, organ = (None, None) if note is None else read_note(note)
     planes: Any = annotations.get(name, ())
     if planes:
         truth = read_label(dataset.case(name).label, like=grid)  # type: ignore[arg-type]
@@ -138,9 +144,9 @@ def _state(dataset: Dataset, name: str, annotations: Annotations, note: Document
         spacing_mm=grid.spacing_mm,
         affine=grid.affine,
         planes=planes,
-        scores=scored.scores,
+        scores=None if scored is None else scored.scores,
         organ=organ,
-        features=scored.features,
+        features=None if scored is None else scored.features,
     )
 
 
