@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spss_apps.clients.ohif import Ohif
 
 _SETTLE_MS = 300
+_LOOKS = 400  # two minutes
 _Seen = TypeVar("_Seen")
 
 _DRAWN = """(index) => {
@@ -103,12 +104,14 @@ def upload(viewer: Ohif, file: Path) -> None:
 def _when_still(look: Callable[[], _Seen], viewer: Ohif) -> _Seen:
     """What is seen when two looks in a row see the same."""
     before = look()
-    while True:
+    for _ in range(_LOOKS):
         viewer.page.wait_for_timeout(_SETTLE_MS)
         now = look()
         if now == before:
             return now
         before = now
+    msg = f"OHIF's page still changed after {_LOOKS * _SETTLE_MS / 1000:.0f} seconds."
+    raise RuntimeError(msg)
 
 
 def _answer_dialog(viewer: Ohif, text: str) -> None:
