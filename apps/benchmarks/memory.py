@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step", choices=STEPS, action="append", help="default: all")
     parser.add_argument("--planned-mm", type=float, default=1.5, help="spacing of the network")
     parser.add_argument("--range", type=int, metavar="N", help="propagate N slices to each side")
+    parser.add_argument("--dense", action="store_true", help="train on whole labels, not planes")
     parser.add_argument("--iterations", type=int, default=5, help="of the training")
     parser.add_argument("--out", type=Path, metavar="FILE")
 
@@ -117,7 +118,7 @@ def _train(volume: Volume, args: argparse.Namespace) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "body.nii"
         write_map(path, volume.data, like=volume)
-        label = partial(_drawn, volume, args.classes)
+        label = partial(_drawn, volume, args.classes, dense=args.dense)
         cases = [TrainingCase(f"body {n}", path, label) for n in range(_TRAINED_ON)]
         names = ("background", *(f"organ {number}" for number in range(1, args.classes)))
         train(
@@ -133,14 +134,14 @@ def _train(volume: Volume, args: argparse.Namespace) -> str:
     return " ".join(said)
 
 
-def _drawn(volume: Volume, class_count: int) -> SparseLabel:
-    """The middle plane, with each organ a stripe of the body."""
-    middle = volume.shape[2] // 2
+def _drawn(volume: Volume, class_count: int, *, dense: bool = False) -> SparseLabel:
+    """The middle plane, or every plane; each organ is a stripe of the body."""
     label = np.zeros(volume.shape, np.uint8)
-    inside = volume.data[..., middle] > 0
-    stripes = (np.indices(inside.shape)[0] * (class_count - 1) // inside.shape[0] + 1) * inside
-    label[..., middle] = stripes
-    return SparseLabel.from_planes(label, [Plane(2, middle)])
+    stripes = np.indices(volume.shape[:2])[0] * (class_count - 1) // volume.shape[0] + 1
+    middle = volume.shape[2] // 2
+    for index in range(volume.shape[2]) if dense else (middle,):
+        label[..., index] = stripes * (volume.data[..., index] > 0)
+    return SparseLabel.dense(label) if dense else SparseLabel.from_planes(label, [Plane(2, middle)])
 
 
 def _body(shape: tuple[int, int, int]) -> Volume:

@@ -93,8 +93,7 @@ def _carry(
 
 def _with_annotation(result: PseudoLabel, label: SparseLabel) -> PseudoLabel:
     """Annotated voxels are exactly as drawn, with reliability 1."""
-    where = np.nonzero(label.annotated)
-    result.probabilities[(slice(None), *where)] = 0.0
-    result.probabilities[(label.classes[where], *where)] = 1.0
-    result.reliability[where] = 1.0
+    for value, probability in enumerate(result.probabilities):
+        np.copyto(probability, label.classes == value, where=label.annotated)
+    result.reliability[label.annotated] = 1.0
     return result

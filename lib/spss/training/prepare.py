@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from spss.annotation import SparseLabel
 from spss.errors import InputError, NotReadyError
@@ -18,6 +19,13 @@ from spss.training.planned_grid import PlannedGrid, canonical_image
 from spss.training.soft_label import soft_label
 from spss.types import UNDECIDED, ClassMap
 from spss.volumes import Volume, is_constant, read_image
+
+LISTED_VOXELS = 1_000_000
+"""Patches are centred on voxels of a list. Planes are listed whole; a large dense label's voxels
+would take 24 bytes each, and a look at all of them for every patch."""
+
+LISTED_OF_CLASS = 1_000
+"""Of a rare class in such a label: so many, or all there are."""
 
 
 @dataclass
@@ -141,8 +149,29 @@ def _prepare(
             grid, label, classes, class_count=class_count, propagator=propagator
         )
     truth = torch.from_numpy(truth_map)
-    annotated = torch.nonzero(truth != UNDECIDED)
+    annotated = _annotated_voxels(truth)
     return PreparedCase(case.name, torch.from_numpy(image), truth, soft, annotated), note
+
+
+def _annotated_voxels(truth: Tensor) -> Tensor:
+    """``(N, 3)`` places of what a person decided; of a large dense label some of each class."""
+    flat = torch.nonzero(truth.reshape(-1) != UNDECIDED)[:, 0]
+    if len(flat) > LISTED_VOXELS:
+        flat = _some_of_each_class(flat, truth.reshape(-1)[flat])
+    return torch.stack(torch.unravel_index(flat, truth.shape), dim=1)
+
+
+def _some_of_each_class(flat: Tensor, classes: Tensor) -> Tensor:
+    """By lot and in proportion, but of a rare class no fewer than `LISTED_OF_CLASS`."""
+    lot = torch.Generator().manual_seed(0)  # a prepared case is kept: runs must not differ in it
+    listed = []
+    for value in classes.unique():
+        own = flat[classes == value]
+        wanted = max(LISTED_OF_CLASS, LISTED_VOXELS * len(own) // len(flat))
+        if wanted < len(own):
+            own = own[torch.randint(len(own), (wanted,), generator=lot)]
+        listed.append(own)
+    return torch.cat(listed)
 
 
 def _to_network_classes(label: SparseLabel, classes: tuple[int, ...]) -> ClassMap:

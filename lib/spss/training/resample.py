@@ -12,6 +12,8 @@ from spss.types import UNDECIDED, ClassMap, Shape, SpacingMm
 _BLUR_FROM = 1.2
 """Downsampling by less than this factor aliases too little to be worth a smoothing pass."""
 
+_VOTES_AT_ONCE = 4_000_000
+"""Voxels that are counted together: a large dense label's would take gigabytes."""
 
 MOST_GROWTH = 64
 """A volume that needs more voxels than this many times its own has four times the set's spacing
@@ -101,13 +103,14 @@ def resample_classes(classes: ClassMap, shape: Shape) -> ClassMap:
     if classes.shape == shape:
         return classes
     result = np.full(shape, UNDECIDED, np.uint8)
-    annotated = np.nonzero(classes != UNDECIDED)
-    falls_into = tuple(
-        np.minimum((index + 0.5) * size / source, size - 1).astype(np.intp)
-        for index, source, size in zip(annotated, classes.shape, shape, strict=True)
+    first, *others = (
+        np.minimum((np.arange(source) + 0.5) * size / source, size - 1).astype(np.intp)
+        for source, size in zip(classes.shape, shape, strict=True)
     )
-    voted, winner = _majority(np.ravel_multi_index(falls_into, shape), classes[annotated])
-    result.reshape(-1)[voted] = winner
+    rows = max(1, _VOTES_AT_ONCE * shape[0] // classes.size)
+    for start in range(0, shape[0], rows):
+        slab = slice(*np.searchsorted(first, (start, start + rows)))
+        _vote(classes[slab], (first[slab] - start, *others), result[start : start + rows])
     return result
 
 
@@ -132,6 +135,14 @@ def interpolate_axis(
     upper *= weight
     upper += lower
     return upper
+
+
+def _vote(classes: ClassMap, into: tuple[NDArray[np.intp], ...], result: ClassMap) -> None:
+    """Writes the most frequent annotated class of the voxels that fall ``into`` each place."""
+    annotated = np.nonzero(classes != UNDECIDED)
+    places = tuple(axis[index] for axis, index in zip(into, annotated, strict=True))
+    voted, winner = _majority(np.ravel_multi_index(places, result.shape), classes[annotated])
+    result.reshape(-1)[voted] = winner
 
 
 def _majority(

@@ -167,3 +167,22 @@ def test_an_unreadable_label_does_not_hide_the_classes_of_others(cases):
         raise InputError("unreadable")
 
     assert find_classes([TrainingCase("x", cases[0].image, broken), *cases], 3) == (0, 1, 2)
+
+
+def test_of_a_large_dense_label_some_voxels_of_each_class_are_listed(monkeypatch, tmp_path, plan):
+    monkeypatch.setattr("spss.training.prepare.LISTED_VOXELS", 300)
+    monkeypatch.setattr("spss.training.prepare.LISTED_OF_CLASS", 5)
+    label = np.zeros((24, 24, 24), np.uint8)
+    label[4:20, 4:20, 4:20] = 1
+    label[2, 2, 1:4] = 2  # three voxels: by their share they would have none
+    image = np.random.default_rng(0).normal(label, 0.1).astype(np.float32)
+    path = tmp_path / "dense.nii.gz"
+    write_map(path, image, like=Volume(image, np.eye(4), "dense"))
+    dense = TrainingCase("dense", path, lambda: SparseLabel.dense(label))
+    fine = replace(plan, spacing_mm=(1.0, 1.0, 1.0))
+    (case,) = _prepare([dense], fine, with_pseudo_label=False).cases
+    listed = case.truth[tuple(case.annotated.T)]
+    counts = torch.bincount(listed.long(), minlength=3).tolist()
+    share = (label == 1).mean()
+    assert counts == [pytest.approx(300 * (1 - share), abs=2), pytest.approx(300 * share, abs=2), 3]
+    assert len(case.annotated.unique(dim=0)) > 250

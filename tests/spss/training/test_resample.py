@@ -98,3 +98,12 @@ def test_means_of_blocks_are_put_back_where_their_voxels_were(size, factor):
     inside = slice(factor // 2, (size // factor) * factor - factor // 2)
     assert back.shape == (size,)
     np.testing.assert_allclose(back[inside], ramp[inside], atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [(5, 6, 7), (9, 20, 4), (1, 3, 30), (18, 7, 5)])
+def test_counting_slab_by_slab_changes_no_vote(monkeypatch, target):
+    rng = np.random.default_rng(0)
+    classes = rng.choice(np.array([0, 1, 2, UNDECIDED], np.uint8), (17, 13, 11))
+    whole = resample_classes(classes, target)
+    monkeypatch.setattr("spss.training.resample._VOTES_AT_ONCE", 2 * 13 * 11)
+    assert np.array_equal(resample_classes(classes, target), whole)
