@@ -13,6 +13,7 @@ import os
 import resource
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def _predict(volume: Volume, args: argparse.Namespace) -> str:
     planned = np.rint(np.array(volume.shape) * volume.spacing_mm / spacing).astype(int)
     fingerprint = Fingerprint(planned[None], spacing[None], np.linspace(0, 1, 50, dtype="f4"), {})
     plan = make_plan(fingerprint, memory_gb=args.memory_gb)
+    plan = replace(plan, spacing_mm=tuple(spacing.tolist()))  # as fine as one trained with a GPU
     names = ("background", *(f"organ {number}" for number in range(1, args.classes)))
     network = build_segmenter(plan.architecture, class_count=args.classes, seed=0)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,11 +12,8 @@ from spss.networks import Architecture
 from spss.training.fingerprint import Fingerprint
 from spss.training.network_plan import plan_architecture, round_up
 from spss.training.normalisation import Normalisation, plan_normalisation
-from spss.training.resample import is_out_of_proportion
+from spss.training.planned_spacing import coarser_factors, low_resolution_axis, plan_spacing
 from spss.types import Shape, SpacingMm
-
-ANISOTROPY = 3.0
-"""A voxel this many times longer along one axis makes the set anisotropic (nnU-Net's threshold)."""
 
 BYTES_PER_VOXEL = {"unet": 700, "dynunet": 2600}
 """Peak training memory per voxel of a batch (activations, gradients, maps): estimated on the safe
@@ -32,8 +29,9 @@ _WHOLE_SHARE = 1 / 3
 """Of the memory for one whole volume, when it is prepared or predicted; with a GPU the maps of a
 whole volume stay in the host's memory, which the budget does not speak of."""
 
-CPU_VOXELS_PER_STEP = 1_400_000
-"""On a CPU a step is kept to about a second: more voxels would leave too few steps."""
+CPU_VOXELS_PER_STEP = 500_000
+"""On a CPU a step is kept to about a second (`spss`, with as many voxels unlabelled, takes 1.5 µs a
+labelled voxel on a core): more voxels would leave too few steps."""
 
 LARGEST_BATCH = 4
 """Enough for stable gradients with instance normalisation; more volumes per step learn slower in
@@ -57,7 +55,9 @@ class Plan:
         median_shape: of the volumes at that spacing, for the words.
         case_count: volumes the plan rests on.
         memory_gb: the budget it was made for.
-        coarser: factor by which the spacing was enlarged so that the largest volume's maps fit.
+        coarser: factor by which the spacing was enlarged.
+        coarser_for: ``memory``, so that the largest volume's maps fit; or ``time``, so that a CPU
+            gets enough steps done.
     """
 
     spacing_mm: SpacingMm
@@ -72,12 +72,16 @@ class Plan:
     case_count: int
     memory_gb: float
     coarser: float = 1.0
+    coarser_for: str = "memory"
 
     def in_words(self) -> str:
         """Two or three sentences for a person."""
         spacing = " x ".join(f"{value:.3g}" for value in self.spacing_mm)
         patch, median = (" x ".join(map(str, s)) for s in (self.patch_size, self.median_shape))
-        coarser = f" ({self.coarser:.2g} times coarser, for the memory)" if self.coarser > 1 else ""
+        coarser = ""
+        if self.coarser > 1:
+            reason = {"memory": "for the memory", "time": "since a CPU trains"}[self.coarser_for]
+            coarser = f" ({self.coarser:.2g} times coarser, {reason})"
         strides = ", ".join("x".join(map(str, s)) for s in self.architecture.strides)
         words = (
             f"{self.case_count} volumes, resampled to {spacing} mm{coarser}, "
@@ -113,24 +117,27 @@ def make_plan(
     """Plans as nnU-Net does, for one network at one resolution.
 
     Spacing: the median along each axis; along a low-resolution axis the 10th percentile; coarser
-    where the maps of the largest volume would not fit the memory. Patch: the
+    where the maps of the largest volume would not fit the memory, and on a CPU where the median
+    volume is large (a step at full resolution would take seconds). Patch: the
     median volume (in a plane in which volumes are transposed the median of their longer side, so
     that a turned volume still fits), shrunk along its relatively longest axis until a batch fits
     the budget. Batch: what fits, 1 to 4.
     """
-    spacing = _plan_spacing(fingerprint.spacings_mm)
-    low_axis = _low_resolution_axis(spacing)
-    most_voxels = memory_gb * 1e9 * _WHOLE_SHARE / _whole_bytes(class_count)
-    coarser = 1.0 if on_gpu else _coarser(fingerprint, spacing, low_axis, most_voxels)
-    spacing = np.where(np.arange(3) == low_axis, spacing, spacing * coarser)
-    shapes = np.maximum(1, np.rint(fingerprint.shapes * fingerprint.spacings_mm / spacing))
+    spacing = plan_spacing(fingerprint.spacings_mm)
+    low_axis = low_resolution_axis(spacing)
     turn_plane = _turn_plane(fingerprint, low_axis)
-    wanted = np.median(shapes, axis=0)
-    if turn_plane is not None:
-        wanted[list(turn_plane)] = np.median(shapes[:, list(turn_plane)].max(axis=1))
+    coarser, coarser_for = 1.0, "memory"
+    if not on_gpu:
+        median_voxels = float(np.prod(_wanted_patch(fingerprint, spacing, turn_plane)))
+        most_voxels = memory_gb * 1e9 * _WHOLE_SHARE / _whole_bytes(class_count)
+        factors = coarser_factors(fingerprint, spacing, median_voxels, most_voxels)
+        coarser_for, coarser = max(factors.items(), key=lambda item: item[1])
+    spacing = np.where(np.arange(3) == low_axis, spacing, spacing * coarser)
+    wanted = _wanted_patch(fingerprint, spacing, turn_plane)
     family = "dynunet" if on_gpu else "unet"
     budget = _voxel_budget(family, memory_gb, on_gpu)
     patch, architecture = _fit_patch(wanted, spacing, family, budget)
+    shapes = _planned_shapes(fingerprint, spacing)
     median = np.median(shapes, axis=0).round().astype(int)
     return Plan(
         spacing_mm=_triple(spacing.tolist()),
@@ -145,46 +152,24 @@ def make_plan(
         case_count=len(shapes),
         memory_gb=memory_gb,
         coarser=coarser,
+        coarser_for=coarser_for,
     )
 
 
-def _plan_spacing(spacings_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The median, but finer along an axis that is much coarser than the others; nnU-Net's rule."""
-    target = np.median(spacings_mm, axis=0)
-    worst = int(np.argmax(target))
-    if target[worst] > ANISOTROPY * np.delete(target, worst).max():
-        target[worst] = max(
-            float(np.percentile(spacings_mm[:, worst], 10)), float(np.delete(target, worst).max())
-        )
-    return target
+def _planned_shapes(fingerprint: Fingerprint, spacing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(cases, 3)`` whole numbers."""
+    return np.maximum(1, np.rint(fingerprint.shapes * fingerprint.spacings_mm / spacing))
 
 
-def _whole_bytes(class_count: int) -> int:
-    """Per voxel: probabilities and their weights, soft label, image, truth and a class index."""
-    return 8 * class_count + 2 * (class_count + 2) + 4 + 1 + 8
-
-
-def _coarser(
-    fingerprint: Fingerprint,
-    spacing: NDArray[np.float64],
-    low_axis: int | None,
-    most_voxels: float,
-) -> float:
-    """Factor on the spacing, along all but a low-resolution axis, that the largest volume needs."""
-    own = np.prod(fingerprint.shapes, axis=1, dtype=float)
-    planned = np.prod(fingerprint.shapes * fingerprint.spacings_mm / spacing, axis=1)
-    kept = [
-        voxels
-        for voxels, before in zip(planned.tolist(), own.tolist(), strict=True)
-        if not is_out_of_proportion(voxels, before)  # those are left out by the preparation
-    ]
-    axes = 3 if low_axis is None else 2
-    return max(1.0, float((max(kept, default=0.0) / most_voxels) ** (1 / axes)))
-
-
-def _low_resolution_axis(spacing: NDArray[np.float64]) -> int | None:
-    worst = int(np.argmax(spacing))
-    return worst if spacing[worst] > ANISOTROPY * spacing.min() else None
+def _wanted_patch(
+    fingerprint: Fingerprint, spacing: NDArray[np.float64], turn_plane: tuple[int, int] | None
+) -> NDArray[np.float64]:
+    """The median volume; in a plane that is turned, the median of the longer side both ways."""
+    shapes = _planned_shapes(fingerprint, spacing)
+    wanted = np.median(shapes, axis=0)
+    if turn_plane is not None:
+        wanted[list(turn_plane)] = np.median(shapes[:, list(turn_plane)].max(axis=1))
+    return wanted
 
 
 def _turn_plane(fingerprint: Fingerprint, low_axis: int | None) -> tuple[int, int] | None:
@@ -203,6 +188,11 @@ def _turn_plane(fingerprint: Fingerprint, low_axis: int | None) -> tuple[int, in
         return None
     share = float((oblong > 1).mean())
     return (first, second) if 0.05 <= share <= 0.95 else None
+
+
+def _whole_bytes(class_count: int) -> int:
+    """Per voxel: probabilities and their weights, soft label, image, truth and a class index."""
+    return 8 * class_count + 2 * (class_count + 2) + 4 + 1 + 8
 
 
 def _voxel_budget(family: str, memory_gb: float, on_gpu: bool) -> int:

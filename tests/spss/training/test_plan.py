@@ -6,6 +6,7 @@ import pytest
 from spss.training.fingerprint import Fingerprint
 from spss.training.normalisation import plan_normalisation
 from spss.training.plan import Plan, make_plan
+from spss.training.planned_spacing import CPU_COARSER
 
 
 def _fingerprint(shapes, spacings, intensities=None):
@@ -26,8 +27,8 @@ def test_small_volumes_become_whole_patches():
 
 
 def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
-    plan = _plan([(216, 256, 10)] * 5, [(1.5, 1.5, 9)] * 5)
-    assert plan.patch_size[:2] == (224, 256)
+    plan = _plan([(108, 128, 10)] * 5, [(3, 3, 18)] * 5)
+    assert plan.patch_size[:2] == (112, 128)
     assert plan.patch_size[2] >= 10
     assert plan.architecture.strides[0] == (2, 2, 1)
     assert plan.low_resolution_axis == 2
@@ -35,16 +36,16 @@ def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
 
 
 def test_grids_transposed_between_patients_are_noticed_and_fit_either_way():
-    shapes = [(216, 256, 10)] * 6 + [(256, 216, 9)] * 3
-    plan = _plan(shapes, [(1.5, 1.5, 9)] * 9)
+    shapes = [(108, 128, 9)] * 6 + [(128, 108, 8)] * 3
+    plan = _plan(shapes, [(3, 3, 18)] * 9)
     assert plan.turn_plane == (0, 1)
-    assert min(plan.patch_size[:2]) >= 256
+    assert min(plan.patch_size[:2]) >= 128
     assert "transposed" in plan.in_words()
-    assert _plan(shapes[:6], [(1.5, 1.5, 9)] * 6).turn_plane is None
+    assert _plan(shapes[:6], [(3, 3, 18)] * 6).turn_plane is None
 
 
 @pytest.mark.parametrize(
-    "shape", [(3, 3, 3), (1, 1, 1), (200, 180, 1), (1, 50, 1), (2, 64, 64), (6, 200, 200)]
+    "shape", [(3, 3, 3), (1, 1, 1), (200, 180, 1), (1, 50, 1), (2, 64, 64), (6, 150, 150)]
 )
 def test_tiny_and_flat_volumes_get_a_patch_the_network_can_halve(shape):
     plan = _plan([shape], [(1, 1, 1)])
@@ -64,7 +65,7 @@ def test_a_big_volume_is_cut_to_the_memory_budget():
 
 def test_spacing_is_the_median_and_finer_along_a_low_resolution_axis():
     spacings = [(1, 1, 6)] * 8 + [(1, 1, 4)] * 2 + [(1, 1, 12)]
-    plan = _plan([(100, 100, 20)] * 11, spacings)
+    plan = _plan([(60, 60, 20)] * 11, spacings)
     assert plan.spacing_mm[:2] == (1, 1)
     assert plan.spacing_mm[2] == pytest.approx(np.percentile([s[2] for s in spacings], 10))
 
@@ -93,20 +94,32 @@ def test_a_plan_survives_a_trip_through_json():
 
 def test_a_volume_too_large_for_the_memory_is_planned_coarser_and_it_is_said():
     shapes, spacings = [(512, 512, 600)], [(0.8, 0.8, 1.0)]
-    plan = _plan(shapes, spacings, memory_gb=8.0, class_count=4)
+    plan = _plan(shapes, spacings, memory_gb=2.0, class_count=4)
+    assert plan.coarser > CPU_COARSER
     assert plan.spacing_mm[0] == pytest.approx(0.8 * plan.coarser)
     assert plan.spacing_mm[2] == pytest.approx(1.0 * plan.coarser)
-    assert np.prod(plan.median_shape, dtype=float) * 4 * 8 < 8e9 / 3
+    assert np.prod(plan.median_shape, dtype=float) * 4 * 8 < 2e9 / 3
     assert "coarser, for the memory" in plan.in_words()
-    assert _plan(shapes, spacings, memory_gb=64.0, class_count=4).coarser == 1
-    thick = _plan([(1500, 1500, 60)], [(0.3, 0.3, 5.0)], memory_gb=2.0)
+    thick = _plan([(3000, 3000, 60)], [(0.3, 0.3, 5.0)], memory_gb=2.0)
     assert thick.spacing_mm[2] == 5.0
     assert thick.spacing_mm[0] == pytest.approx(0.3 * thick.coarser)
-    assert thick.coarser > 1
+    assert thick.coarser > CPU_COARSER
+
+
+def test_on_a_cpu_large_volumes_are_planned_coarser_and_on_a_gpu_they_are_not():
+    shapes, spacings = [(216, 256, 10)] * 5, [(1.5, 1.5, 9)] * 5
+    plan = _plan(shapes, spacings)
+    assert plan.spacing_mm[0] == plan.spacing_mm[1] == pytest.approx(1.5 * plan.coarser)
+    assert 1 < plan.coarser <= CPU_COARSER
+    assert plan.spacing_mm[2] == 9
+    assert plan.batch_size >= 2
+    assert "coarser, since a CPU trains" in plan.in_words()
+    assert _plan(shapes, spacings, on_gpu=True).coarser == 1
+    assert _plan([(35, 51, 35)], [(1, 1, 1)]).coarser == 1
 
 
 def test_a_plan_of_an_older_version_is_read():
     plan = _plan([(35, 51, 35)], [(1, 1, 1)])
     stored = json.loads(json.dumps(plan.to_json()))
-    del stored["coarser"]
+    del stored["coarser"], stored["coarser_for"]
     assert Plan.from_json(stored) == plan
