@@ -64,8 +64,8 @@ def test_a_loop_of_calls_leaves_no_name_in_the_log_and_all_in_the_audit(
         assert named.infer("propagate", image_id, output="image").status_code == 200
         assert named.http.get("/datastore/image", params={"image": image_id}).status_code == 200
     _submit(named, PATIENT, tmp_path, only_plane, label_info, tag="mine", user="Bo")
-    broken = np.zeros(named.image(SPACED).shape, np.uint8)
-    assert named.submit_array(SPACED, broken, tmp_path).status_code == 422
+    unknown = np.full(named.image(SPACED).shape, 9, np.uint8)
+    assert named.submit_array(SPACED, unknown, tmp_path).status_code == 422
     (named.studies / "imagesTr" / "phantom_002.nii.gz").write_bytes(b"broken")
     app.train({"model": "spss", "iterations": 2, "device": "cpu"})
     named.http.delete("/datastore/label", params={"id": PATIENT, "tag": "final"})

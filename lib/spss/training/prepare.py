@@ -144,7 +144,7 @@ def _prepare(
     grid = PlannedGrid(volume, plan)
     truth_map = grid.classes(_to_network_classes(label, classes))
     soft, note = None, ""
-    if propagator is not None:
+    if propagator is not None and not label.is_dense:  # there is nowhere to carry it
         soft, note = soft_label(
             grid, label, classes, class_count=class_count, propagator=propagator
         )

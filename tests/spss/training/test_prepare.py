@@ -186,3 +186,11 @@ def test_of_a_large_dense_label_some_voxels_of_each_class_are_listed(monkeypatch
     share = (label == 1).mean()
     assert counts == [pytest.approx(300 * (1 - share), abs=2), pytest.approx(300 * share, abs=2), 3]
     assert len(case.annotated.unique(dim=0)) > 250
+
+
+def test_a_dense_label_needs_no_soft_one(phantoms, plan):
+    label = read_label(phantoms.cases[0].label)
+    dense = TrainingCase("dense", phantoms.cases[0].image, lambda: SparseLabel.dense(label))
+    result = _prepare([dense], plan)
+    assert result.cases[0].soft is None
+    assert not result.unpropagated

@@ -19,3 +19,13 @@ def test_the_distance_to_what_was_drawn_is_the_euclidean_one(planes, voxels):
     found = distance_to_annotation(replace(label, annotated=annotated), factors)
     assert np.allclose(found, expected)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(8, 9, 12), (1, 9, 12), (5, 1, 1)])
+def test_the_distance_to_single_voxels_is_the_euclidean_one(shape):
+    annotated = np.random.default_rng(0).random(shape) < 0.05
+    annotated.flat[3] = True
+    clicks = SparseLabel(np.zeros(shape, np.uint8), annotated)
+    found = distance_to_annotation(clicks, (1, 3, 2))
+    assert np.allclose(found, distance_transform_edt(~annotated, sampling=(1, 3, 2)), atol=1e-5)
+    assert found.dtype == np.float32
