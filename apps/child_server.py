@@ -180,7 +180,7 @@ class ChildServer:
             return False
 
     def _last_lines(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        lines = self._log.read_text(errors="replace", encoding="utf-8").splitlines()[-LOG_LINES:]
         return "\n".join([f"The last lines of {self._log}:", *lines])
 
 

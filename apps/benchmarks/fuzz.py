@@ -80,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
     for outcome in outcomes:
         print(describe(outcome))
     if args.out is not None:
-        args.out.write_text(json.dumps([asdict(each) for each in outcomes], indent=1) + "\n")
+        args.out.write_text(
+            json.dumps([asdict(each) for each in outcomes], indent=1) + "\n", encoding="utf-8"
+        )
     return int(any(outcome.failures or outcome.strays for outcome in outcomes))
 
 
@@ -158,4 +160,4 @@ def _failures(report: dict[str, Any]) -> list[str]:
 
 
 def _last_lines(log: Path) -> str:
-    return " ".join(log.read_text(errors="replace").split()[-60:])
+    return " ".join(log.read_text(encoding="utf-8", errors="replace").split()[-60:])

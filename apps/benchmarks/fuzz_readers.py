@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         outcomes.append(_fuzz(reader, minutes=args.minutes, seed=args.seed, keep=args.keep))
         print(describe(outcomes[-1]), flush=True)
     if args.out is not None:
-        args.out.write_text(json.dumps([asdict(each) for each in outcomes], indent=1) + "\n")
+        args.out.write_text(
+            json.dumps([asdict(each) for each in outcomes], indent=1) + "\n", encoding="utf-8"
+        )
     return int(any(outcome.findings for outcome in outcomes))
 
 
@@ -102,7 +104,7 @@ def _fuzz(reader: str, *, minutes: float, seed: int, keep: Path | None) -> Reade
         if keep is not None and outcome.findings:
             shutil.copytree(out, keep / reader, dirs_exist_ok=True)
         if (out / "folder").is_file():
-            shutil.rmtree((out / "folder").read_text(), ignore_errors=True)
+            shutil.rmtree((out / "folder").read_text(encoding="utf-8"), ignore_errors=True)
     return outcome
 
 
@@ -112,7 +114,7 @@ def read_outcome(reader: str, out: Path, *, minutes: float, status: int) -> Read
     Raises:
         InputError: it did not come to fuzzing.
     """
-    text = (out / "log").read_text(errors="replace")
+    text = (out / "log").read_text(errors="replace", encoding="utf-8")
     executed = _EXECUTIONS.findall(text)
     covered = [int(number) for number in _COVERAGE.findall(text)]
     findings = []

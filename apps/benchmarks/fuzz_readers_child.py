@@ -32,7 +32,7 @@ def main(name: str, out: Path, seconds: int, seed: int) -> None:
         from spss_apps.benchmarks.fuzz_targets import fast_folder, make_target
 
         folder = fast_folder()
-        (out / "folder").write_text(str(folder))
+        (out / "folder").write_text(str(folder), encoding="utf-8")
         target = make_target(name, folder)
     corpus = out / "corpus"
     corpus.mkdir()

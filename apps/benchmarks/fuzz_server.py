@@ -100,7 +100,7 @@ class FuzzedServer(ChildServer):
 
     def statuses(self) -> dict[str, int]:
         """HTTP statuses of all answers, by the access log."""
-        log = (self.root / "server.log").read_text(errors="replace")
+        log = (self.root / "server.log").read_text(errors="replace", encoding="utf-8")
         return dict(sorted(Counter(_STATUS.findall(log)).items()))
 
     def strays(self) -> tuple[str, ...]:
@@ -114,10 +114,10 @@ class FuzzedServer(ChildServer):
             (self.root / name).mkdir()
         make_phantoms(self.root / "studies", _IMAGES, shape=_SHAPE)
         make_app_folder(self.root / "app")
-        (self.root / "watch" / "sitecustomize.py").write_text(WATCH)
+        (self.root / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
         token = self.root / "token"
         token.touch(0o600)
-        token.write_text(f"{self.token or 'unused-unused-unused'} admin fuzzer\n")
+        token.write_text(f"{self.token or 'unused-unused-unused'} admin fuzzer\n", encoding="utf-8")
 
     def _environment_of_its_own(self) -> list[str]:
         """Home and temporary folder inside the root; every write is noted."""

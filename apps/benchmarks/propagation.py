@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 def read_rows(journal: Path) -> list[dict[str, Any]]:
     """All rows measured so far; a line cut off by an interruption is left out."""
     rows = []
-    for line in journal.read_text().splitlines() if journal.exists() else ():
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
@@ -114,7 +114,7 @@ def _measure_set(args: argparse.Namespace, set_name: str, kind: str, journal: Pa
         ]
         results: dict[str, PseudoLabel] = {}
         for row in _rows(task, wanted, args, results):
-            with journal.open("a") as file:
+            with journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
         if kind == "one" and {"flow none", "auto learned"} <= set(results):
             examples.append((task, results))

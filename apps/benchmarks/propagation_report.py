@@ -26,7 +26,7 @@ def report(rows: list[dict[str, Any]], command: str) -> str:
         "\n\n".join(_figures(set_name) for set_name in sets),
     ]
     if NOTES.exists():
-        parts.append(NOTES.read_text().rstrip())
+        parts.append(NOTES.read_text(encoding="utf-8").rstrip())
     return "\n\n".join(parts)
 
 

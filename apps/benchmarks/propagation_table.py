@@ -94,11 +94,11 @@ def calibration_error(score: np.ndarray, right: np.ndarray, bins: int = 15) -> f
 
 def write_section(page: Path, text: str) -> None:
     """Replaces what stands between the markers, or appends it."""
-    old = page.read_text() if page.exists() else "# Benchmarks\n"
+    old = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
     section = f"{START}\n{text.rstrip()}\n{END}"
     if START in old and END in old:
         before, rest = old.split(START, 1)
         new = before + section + rest.split(END, 1)[1]
     else:
         new = f"{old.rstrip()}\n\n{section}\n"
-    page.write_text(new)
+    page.write_text(new, encoding="utf-8")

@@ -45,7 +45,7 @@ def compare(studies: Path, acknowledged: Sequence[Mapping[str, Any]]) -> dict[st
 def names_in_log(log: Path, names: Iterable[str]) -> int:
     """Lines of the log in which an image id is readable."""
     wanted = tuple(names)
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return sum(any(name in line for name in wanted) for line in lines)
 
 

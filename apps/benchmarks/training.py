@@ -22,10 +22,10 @@ from spss_apps.benchmarks.training_jobs import (
 from spss_apps.benchmarks.training_page import write_section
 from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import (
-    FIGURE,
     draw,
     grouped,
     method_label,
+    overview,
     paired_difference,
     table,
 )
@@ -68,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
     failed = [] if args.report_only else run_missing(planned_runs(args), args.folder, args.jobs)
     documents = read_documents(args.folder)
     if documents:
-        draw(documents, args.page.parent / "img" / FIGURE)
-        write_section(args.page, report(documents, _command(args)))
+        write_section(args.page, report(documents, args.page.parent / "img"))
         print(table(documents))
     return print_failures(failed)
 
@@ -102,23 +101,33 @@ def read_documents(folder: Path) -> list[dict[str, Any]]:
     )
 
 
-def report(documents: Sequence[dict[str, Any]], command: str) -> str:
-    """The section of the page."""
-    lines = [
+def report(documents: Sequence[dict[str, Any]], figures: Path) -> str:
+    """The section of the page, a part for each length of training; draws its figures."""
+    parts = [
         "Whole test volumes on their own grid; planes, weights and batches differ between seeds. "
-        "Seconds are wall-clock of runs that share a machine: compare within this table only.",
-        "",
-        f"```\n{command}\n```",
-        "",
-        table(documents),
-        "",
-        *_differences(documents),
-        f"![Mean test Dice by method](img/{FIGURE})",
+        "Seconds are wall-clock of runs that share a machine: compare within one table only. "
+        "Minutes are processor time of one core, so that other jobs cost no method its steps."
     ]
-    return "\n".join(lines)
+    for length, runs in by_length(documents).items():
+        figure = f"training_{length.replace(' ', '_')}.png"
+        draw(runs, figures / figure)
+        parts += [f"### {length}", _commands(runs), overview(runs), table(runs)]
+        parts += [_differences(runs), f"![Mean test Dice by method, {length}](img/{figure})"]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _differences(documents: Sequence[dict[str, Any]]) -> list[str]:
+def by_length(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """``600 steps`` or ``5 minutes`` → runs of that length; what differs in it is not compared."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for document in documents:
+        run = document["run"]
+        minutes = run.get("minutes")
+        length = f"{run['iterations']} steps" if minutes is None else f"{minutes:g} minutes"
+        groups.setdefault(length, []).append(document)
+    return groups
+
+
+def _differences(documents: Sequence[dict[str, Any]]) -> str:
     """Paired differences of each method to the best one of its set and budget."""
     groups = grouped(documents)
     lines = []
@@ -139,16 +148,41 @@ def _differences(documents: Sequence[dict[str, Any]]) -> list[str]:
                     f"- {data} {budget}: {best} minus {method} = {difference[0]:+.3f} "
                     f"± {difference[1]:.3f} (paired)"
                 )
-    return [*lines, ""] if lines else []
+    return "\n".join(lines)
 
 
-def _command(args: argparse.Namespace) -> str:
-    parts = ["python apps/benchmark.py training", f"--data {args.data}"]
-    parts += [f"--methods {' '.join(args.methods)}", f"--budgets {' '.join(args.budgets)}"]
-    parts += [f"--variants {' '.join(args.variants)}"] if args.variants else []
-    parts += [f"--axis {args.axis}", f"--seeds {' '.join(map(str, args.seeds))}"]
-    if args.minutes:
-        parts.append(f"--minutes {args.minutes:g}")
-    else:
-        parts.append(f"--iterations {args.iterations or DEFAULT_ITERATIONS}")
-    return " ".join(parts)
+def _commands(documents: Sequence[dict[str, Any]]) -> str:
+    """What to type to get the same runs, a line for each data set and budget."""
+    lines: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    for run in (document["run"] for document in documents):
+        lines.setdefault((run["data"], run["axis"], run["budget"]), []).append(run)
+    text = [
+        f"python apps/benchmark.py training --data {_where(data)} --axis {axis} "
+        f"--budgets {budget} {_chosen(runs)}"
+        for (data, axis, budget), runs in lines.items()
+    ]
+    return "\n".join(["```", *text, "```"])
+
+
+def _where(data: str) -> str:
+    """The folder as the README names it, whatever the machine it was measured on."""
+    return f"../shared/data/{Path(data).name}"
+
+
+def _chosen(runs: Sequence[dict[str, Any]]) -> str:
+    """Methods, variants, seeds and length."""
+    plain = sorted({run["method"] for run in runs if not run.get("variant")})
+    variants = sorted({_variant(run) for run in runs if run.get("variant")})
+    seeds = sorted({run["seed"] for run in runs})
+    minutes = runs[0].get("minutes")
+    length = (
+        f"--iterations {runs[0]['iterations']}" if minutes is None else f"--minutes {minutes:g}"
+    )
+    methods = " ".join(["--methods", *plain, *(["--variants", *variants] if variants else [])])
+    return f"{methods} --seeds {' '.join(map(str, seeds))} {length}"
+
+
+def _variant(run: dict[str, Any]) -> str:
+    """As `parse_variant` reads it."""
+    constants = ",".join(f"{name}={value}" for name, value in run["constants"].items())
+    return f"{method_label(run)}:{constants}"

@@ -12,7 +12,8 @@ from scipy import stats
 from spss.volumes import replace_atomically
 from spss_apps.benchmarks.training_variants import Variant
 
-FIGURE = "training.png"
+DENSE = "full"
+"""How the names of budgets with dense labels begin."""
 
 Document = dict[str, Any]
 Group = tuple[str, str, str]
@@ -58,6 +59,29 @@ def table(documents: Sequence[Document]) -> str:
             f"| {max(run['peak_rss_gb'] for run in runs):.1f} |"
         )
     return "\n".join(lines)
+
+
+def overview(documents: Sequence[Document]) -> str:
+    """Markdown, one row per data set and budget, one column per method; dense labels at the end."""
+    groups = grouped(documents)
+    sparse = dict.fromkeys((d, b) for d, b, _ in groups if not b.startswith(DENSE))
+    dense = sorted({b for _, b, _ in groups if b.startswith(DENSE)}, key=len, reverse=True)
+    methods = list(dict.fromkeys(m for _, b, m in groups if not b.startswith(DENSE)))
+    columns = [*methods, *(f"{budget} (masked)" for budget in dense)]
+    lines = [f"| set, budget | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for data, budget in sparse:
+        keys = [(data, budget, m) for m in methods] + [(data, b, "masked") for b in dense]
+        cells = [_cell(groups.get(key, [])) for key in keys]
+        lines.append(f"| {data} {budget} | {' | '.join(cells)} |")
+    return "\n".join(lines) if sparse else ""
+
+
+def _cell(runs: Sequence[Document]) -> str:
+    """Mean Dice with its interval over seeds, or without one for a single seed."""
+    if not runs:
+        return ""
+    mean, half = interval(over_seeds(runs, "mean", "dice"))
+    return f"{mean:.3f} (1 seed)" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

@@ -53,7 +53,7 @@ class Orthanc(ChildServer):
             start_seconds=_START_SECONDS,
         )
         config = _configuration(self.folder, port)
-        (self.folder / "orthanc.json").write_text(json.dumps(config))
+        (self.folder / "orthanc.json").write_text(json.dumps(config), encoding="utf-8")
 
     @property
     def dicomweb(self) -> str:

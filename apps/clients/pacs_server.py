@@ -39,7 +39,7 @@ class PacsServer:
         tokens = self.folder / "tokens"
         if guarded:
             tokens.touch(mode=0o600)
-            tokens.write_text(f"{secrets.token_urlsafe(32)} admin tester\n")
+            tokens.write_text(f"{secrets.token_urlsafe(32)} admin tester\n", encoding="utf-8")
         self.server = ServerProcess(
             Path(spss_app.__file__).parent,
             self.orthanc.dicomweb,

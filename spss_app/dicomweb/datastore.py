@@ -254,7 +254,7 @@ class DicomwebDatastore(GuardedDatastore):
     def _waiting(self) -> list[str]:
         """Images whose final label could not be made into a SEG yet."""
         notes = sorted(self._unsent.iterdir()) if self._unsent.is_dir() else []
-        return [note.read_text() for note in notes if not note.name.startswith(".")]
+        return [note.read_text(encoding="utf-8") for note in notes if not note.name.startswith(".")]
 
 
 # For MONAI Label's endpoints, which offer results as DICOM SEG where the datastore is of this kind.

@@ -24,7 +24,7 @@ DIES = "print('torch is too old'); raise SystemExit(3)"
 def start(tmp_path, monkeypatch, program, start_seconds=60.0):
     """A server process that runs ``program``."""
     script = tmp_path / "program.py"
-    script.write_text(program)
+    script.write_text(program, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     port = free_port()
     return ChildServer(
@@ -39,14 +39,14 @@ def start(tmp_path, monkeypatch, program, start_seconds=60.0):
 
 def is_running(pid):
     stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return stat.exists() and stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 def test_leaving_the_block_ends_the_server_and_its_children(tmp_path, monkeypatch):
     with start(tmp_path, monkeypatch, ANSWERS) as server:
         server.check()
-        child = int((tmp_path / "child.pid").read_text())
+        child = int((tmp_path / "child.pid").read_text(encoding="utf-8"))
         assert is_running(child)
     deadline = time.monotonic() + 20  # the signal was sent; a busy machine delivers it later
     while is_running(child) and time.monotonic() < deadline:
@@ -64,7 +64,7 @@ def test_an_error_inside_the_block_ends_the_server_too(tmp_path, monkeypatch):
 
     with pytest.raises(RuntimeError, match="inside"):
         work()
-    assert not is_running(int((tmp_path / "child.pid").read_text()))
+    assert not is_running(int((tmp_path / "child.pid").read_text(encoding="utf-8")))
 
 
 def test_a_server_that_dies_is_reported_with_its_last_lines(tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ def write(server, tmp_path):
     def run(*options):
         out = tmp_path / "page" / "dashboard.html"
         status = main(["dashboard", "--server", server.url, "--out", str(out), *options])
-        return status, out.read_text() if out.exists() else ""
+        return status, out.read_text(encoding="utf-8") if out.exists() else ""
 
     return run
 
@@ -174,7 +174,7 @@ def test_a_token_is_sent_and_never_written(server, write, monkeypatch, tmp_path)
     assert status == 0
     assert "very-secret" not in page
     monkeypatch.delenv("SPSS_TOKEN")
-    (tmp_path / "tokens").write_text("# token role name\nvery-secret user anna\n")
+    (tmp_path / "tokens").write_text("# token role name\nvery-secret user anna\n", encoding="utf-8")
     assert write("--token-file", str(tmp_path / "tokens"))[0] == 0
 
 

@@ -48,10 +48,10 @@ def test_a_second_run_replaces_the_first(data, tmp_path):
 
 def test_a_folder_that_no_demo_made_is_never_emptied(tmp_path):
     precious = tmp_path / "thesis.txt"
-    precious.write_text("years of work")
+    precious.write_text("years of work", encoding="utf-8")
     with pytest.raises(InputError, match="--out"):
         empty_folder(tmp_path)
-    assert precious.read_text() == "years of work"
+    assert precious.read_text(encoding="utf-8") == "years of work"
 
 
 def test_too_few_volumes_are_refused(tmp_path):

@@ -30,7 +30,7 @@ def finished(tmp_path_factory):
     options = ["--rounds", "1", "--planes", "3", "--minutes", "0.3", "--test-volumes", "2"]
     paths = ["--data", str(root / "phantoms"), "--out", str(root / "out")]
     status = demo.run(parser.parse_args([*options, *paths]))
-    record = json.loads((root / "out" / "demo.json").read_text())
+    record = json.loads((root / "out" / "demo.json").read_text(encoding="utf-8"))
     gc.collect()  # what the client left open is reported here, not in another test
     return root / "out", status, record
 

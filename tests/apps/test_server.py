@@ -16,7 +16,7 @@ def test_the_plain_server_is_monai_labels_own(tmp_path):
 
 def test_with_a_token_file_it_is_the_guarded_server(tmp_path):
     tokens = tmp_path / "tokens"
-    tokens.write_text("# token role name\nsecret-token annotator anna\n")
+    tokens.write_text("# token role name\nsecret-token annotator anna\n", encoding="utf-8")
     server = ServerProcess(
         tmp_path / "app", tmp_path, log=tmp_path / "log", token_file=tokens, port=8123
     )

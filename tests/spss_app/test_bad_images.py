@@ -13,7 +13,7 @@ def _break(studies):
     folder = studies / "imagesTr"
     good = (folder / "phantom_000.nii.gz").read_bytes()
     (folder / "a_zero.nii.gz").write_bytes(b"")
-    (folder / "a_text.nii.gz").write_text("this is no image")
+    (folder / "a_text.nii.gz").write_text("this is no image", encoding="utf-8")
     (folder / "a_torn.nii.gz").write_bytes(good[: len(good) // 2])
     _write(folder / "a_4d.nii.gz", np.ones((4, 5, 6, 7), np.float32))
     _write(folder / "a_nan.nii.gz", np.full((6, 6, 6), np.nan, np.float32))

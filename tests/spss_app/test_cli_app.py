@@ -11,7 +11,7 @@ def test_the_printed_folder_holds_what_monailabel_loads(
     assert main(["app", str(tmp_path / "my app")]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert Path(line) == tmp_path / "my app"
-    assert "SpssApp" in (Path(line) / "main.py").read_text()
+    assert "SpssApp" in (Path(line) / "main.py").read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(

@@ -63,7 +63,7 @@ def test_foreign_options_are_left_to_monai_label():
     ],
 )
 def test_classes_come_from_the_data_set(tmp_path, labels):
-    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}), encoding="utf-8")
     classes = TaskClasses((), tmp_path / "dataset.json", tmp_path / "classes.json")
     assert classes.names == ("background", "liver", "spleen")
     configured = TaskClasses(("x",), tmp_path / "dataset.json", tmp_path / "classes.json")
@@ -72,7 +72,7 @@ def test_classes_come_from_the_data_set(tmp_path, labels):
 
 @pytest.mark.parametrize("text", ["", "[]", '{"labels": [1]}', '{"labels": {"0": "b", "5": "x"}}'])
 def test_a_broken_description_is_passed_over(tmp_path, text, caplog):
-    (tmp_path / "dataset.json").write_text(text)
+    (tmp_path / "dataset.json").write_text(text, encoding="utf-8")
     assert TaskClasses((), tmp_path / "dataset.json", tmp_path / "classes.json").names == ()
     assert "passed over" in caplog.text
 
@@ -80,7 +80,7 @@ def test_a_broken_description_is_passed_over(tmp_path, text, caplog):
 def test_a_decathlon_folder_is_recognised(tmp_path):
     (tmp_path / "imagesTr").mkdir()
     assert find_studies(str(tmp_path), AppOptions()).images == tmp_path
-    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "dataset.json").write_text("{}", encoding="utf-8")
     assert find_studies(str(tmp_path), AppOptions()).images == tmp_path / "imagesTr"
     assert find_studies(str(tmp_path), AppOptions(layout="flat")).images == tmp_path
 
@@ -102,13 +102,13 @@ def test_an_address_and_a_read_only_folder_write_into_the_users_data(tmp_path, m
 def test_an_app_folder_holds_two_small_files(tmp_path):
     folder = make_app_folder(tmp_path / "app")
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "main.py"]
-    (folder / "main.py").write_text("old")
+    (folder / "main.py").write_text("old", encoding="utf-8")
     make_app_folder(folder)
-    assert "SpssApp" in (folder / "main.py").read_text()
+    assert "SpssApp" in (folder / "main.py").read_text(encoding="utf-8")
 
 
 def test_an_app_folder_that_cannot_be_made_is_one_sentence(tmp_path):
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be written"):
         make_app_folder(tmp_path / "file")
 

@@ -56,7 +56,7 @@ def test_the_curve_is_the_newest_run_even_while_its_last_line_is_written(server)
     rounds += [{"event": "start", "iteration": 5}]  # resumed: the same run
     rounds += [{"event": "round", "iteration": 10, "loss": 1.5, "validation_dice": 0.7}]
     lines = "\n".join(json.dumps(entry) for entry in rounds)
-    log.write_text(lines + '\n{"event": "round", "iter')
+    log.write_text(lines + '\n{"event": "round", "iter', encoding="utf-8")
     assert get(server)["training"]["curve"] == [
         {"iteration": 5, "loss": 2.0},
         {"iteration": 10, "loss": 1.5, "validation_dice": 0.7},

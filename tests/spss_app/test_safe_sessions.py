@@ -52,7 +52,7 @@ def test_a_forged_session_description_is_refused(server, tmp_path):
 def test_ids_that_are_no_sessions_lead_nowhere(server, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "meta.info").write_text(json.dumps({"image": "/nonexistent"}))
+    (outside / "meta.info").write_text(json.dumps({"image": "/nonexistent"}), encoding="utf-8")
     store = server.app.sessions().store_path
     for session_id in (f"../{outside.name}", "..", str(outside), "x", ""):
         assert server.app.sessions().get_session(session_id) is None

@@ -15,12 +15,14 @@ from spss_apps.benchmarks.fuzz_server import is_stray
 
 
 def test_every_file_that_is_opened_for_writing_is_written_down(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(fuzz_server.WATCH)
-    (tmp_path / "read").write_text("x")
+    (tmp_path / "sitecustomize.py").write_text(fuzz_server.WATCH, encoding="utf-8")
+    (tmp_path / "read").write_text("x", encoding="utf-8")
     code = "import os; open('new', 'w').close(); open('read').close(); os.replace('new', 'moved')"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "SPSS_FUZZ_LOG": "log"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
-    written = {Path(line).name for line in (tmp_path / "log").read_text().splitlines()}
+    written = {
+        Path(line).name for line in (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    }
     assert {"new", "moved"} <= written
     assert "read" not in written
 
@@ -62,7 +64,7 @@ def test_a_finding_makes_the_measurement_fail(tmp_path, monkeypatch, capsys):
     options = ["--schemathesis", str(tool), "--mode", "plain", "--out", str(out)]
     assert benchmark.main(["fuzz", *options]) == 1
     assert "Server error: GET /x" in capsys.readouterr().out
-    assert json.loads(out.read_text())[0]["requests"] == 10
+    assert json.loads(out.read_text(encoding="utf-8"))[0]["requests"] == 10
 
 
 def test_a_missing_tool_is_named(tmp_path):

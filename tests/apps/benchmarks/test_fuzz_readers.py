@@ -77,7 +77,7 @@ def test_a_finding_is_kept_once_with_its_input(tmp_path):
             fuzz_targets.refused(lambda: int("x"))
         except ValueError as error:
             fuzz_readers_child.keep(error, bytes([number]), tmp_path, known)
-    (line,) = (tmp_path / "findings.jsonl").read_text().splitlines()
+    (line,) = (tmp_path / "findings.jsonl").read_text(encoding="utf-8").splitlines()
     finding = json.loads(line)
     assert finding["kind"].startswith("ValueError at ")
     assert (tmp_path / finding["input"]).read_bytes() == b"\0"
@@ -85,14 +85,16 @@ def test_a_finding_is_kept_once_with_its_input(tmp_path):
 
 def test_the_figures_are_read_from_what_the_fuzzer_left(tmp_path):
     log = tmp_path / "log"
-    log.write_text("#2 INITED cov: 40 ft: 1\n#9 DONE cov: 55 ft: 2\n")
-    (tmp_path / "findings.jsonl").write_text('{"kind": "KeyError at x", "message": "y"}\n')
+    log.write_text("#2 INITED cov: 40 ft: 1\n#9 DONE cov: 55 ft: 2\n", encoding="utf-8")
+    (tmp_path / "findings.jsonl").write_text(
+        '{"kind": "KeyError at x", "message": "y"}\n', encoding="utf-8"
+    )
     outcome = fuzz_readers.read_outcome("label", tmp_path, minutes=1, status=0)
     assert outcome.coverage == (40, 55)
     assert outcome.findings == ("KeyError at x: y",)
     died = fuzz_readers.read_outcome("label", tmp_path, minutes=1, status=-11)
     assert "status -11" in died.findings[-1]
-    log.write_text("ImportError")
+    log.write_text("ImportError", encoding="utf-8")
     with pytest.raises(InputError, match="before it began"):
         fuzz_readers.read_outcome("label", tmp_path, minutes=1, status=1)
 

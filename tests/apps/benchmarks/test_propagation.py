@@ -40,7 +40,7 @@ def test_it_measures_reports_and_does_not_repeat(tmp_path):
     assert propagation.read_rows(tmp_path / "rows" / "rows_0.jsonl") == rows
     methods = {(row["propagator"], row["end_rule"]) for row in rows if row["kind"] == "one"}
     assert methods == set(propagation.CHEAP)
-    assert "| hippocampus | auto | learned |" in page.read_text()
+    assert "| hippocampus | auto | learned |" in page.read_text(encoding="utf-8")
     images = {path.name for path in (page.parent / "img").iterdir()}
     assert images == {
         "propagation_hippocampus_distance.png",
@@ -55,9 +55,9 @@ def test_an_absent_folder_is_named(tmp_path):
 
 def test_the_section_is_replaced_and_its_neighbours_stay(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"# Page\n\n{START}\nold\n{END}\n\nafter\n")
+    page.write_text(f"# Page\n\n{START}\nold\n{END}\n\nafter\n", encoding="utf-8")
     write_section(page, "new")
-    assert page.read_text() == f"# Page\n\n{START}\nnew\n{END}\n\nafter\n"
+    assert page.read_text(encoding="utf-8") == f"# Page\n\n{START}\nnew\n{END}\n\nafter\n"
 
 
 def test_auroc_and_calibration_of_known_forecasts():

@@ -39,7 +39,7 @@ def trained(monkeypatch):
             "summary": {"front": one, "mean": one},
             "cases": {f"case{i}": {"dice": [dice + i / 100]} for i in range(3)},
         }
-        (folder / f"{run.name}.json").write_text(json.dumps(document))
+        (folder / f"{run.name}.json").write_text(json.dumps(document), encoding="utf-8")
         return ""
 
     monkeypatch.setattr(training_jobs, "_run_one", run_one)
@@ -50,7 +50,7 @@ def test_an_ablation_pairs_every_variant_with_its_whole(arguments, trained, tmp_
     options = ["--only", "no_su", "fixed_but_a1", "--iterations", "5", "--jobs", "1"]
     assert ablation.run(arguments(ablation, *options)) == 0
     assert len(trained) == 4 * 3  # two wholes and a variant of each, three seeds
-    page = (tmp_path / "docs" / "page.md").read_text()
+    page = (tmp_path / "docs" / "page.md").read_text(encoding="utf-8")
     assert "| spss:no_su | selection=False | 3 | 0.760 | " in page
     assert "-0.050 ± 0.000 |" in page
     assert page.count("**spss") == 2
@@ -67,7 +67,7 @@ def test_finished_runs_are_not_repeated_and_may_lie_elsewhere(arguments, trained
     other.folder = tmp_path / "empty"
     ablation.run(other)
     assert len(trained) == 2
-    assert "no_su" in other.page.read_text()
+    assert "no_su" in other.page.read_text(encoding="utf-8")
 
 
 def test_every_variant_of_the_ablation_is_one_that_its_method_knows():
@@ -104,7 +104,7 @@ def test_curves_take_every_method_to_every_length_and_say_how_far_it_falls(
     assert curves.run(arguments(curves, *options, "--iterations", "10", "--jobs", "1")) == 0
     assert len(trained) == 2 * 3 * 3
     assert {run.iterations for run in trained} == {5, 10, 20}
-    page = (tmp_path / "docs" / "page.md").read_text()
+    page = (tmp_path / "docs" / "page.md").read_text(encoding="utf-8")
     assert "| method | 0.5x (5 steps) | 1x (10 steps) | 2x (20 steps) | below its best |" in page
     assert "| pseudo | 0.810 ± 0.025 | 0.810 ± 0.025 | 0.790 ± 0.025 | 0.020 |" in page
     assert "| spss:weak |" in page

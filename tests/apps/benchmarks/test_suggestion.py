@@ -144,10 +144,10 @@ def test_the_page_is_written_from_the_files_there_are(tmp_path, no_training):
     words += ["--strategies", "strided", "random", "--jobs", "1"]
     words += ["--folder", tmp_path / "out", "--page", page]
     assert suggestion.run(arguments(*map(str, words))) == 0
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "<!-- suggestion:start -->" in text
     assert "| strided | 1 |" in text
     assert (page.parent / "img" / "suggestion.png").stat().st_size > 1000
     names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
     assert len(names) == 2
-    assert json.loads((tmp_path / "out" / names[0]).read_text())["test_cases"] == 2
+    assert json.loads((tmp_path / "out" / names[0]).read_text(encoding="utf-8"))["test_cases"] == 2

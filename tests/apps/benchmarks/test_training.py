@@ -23,7 +23,10 @@ def _document(method, seed, dice):
     cases = {f"case{i}": {"dice": [value, value]} for i, value in enumerate(dice)}
     one = {metric: {"mean": float(np.mean(dice))} for metric in ("dice", "hd95_mm", "asd_mm")}
     return {
-        "run": {"data": "d/Set", "budget": "1x20", "method": method, "seed": seed},
+        "run": {
+            **{"data": "d/Set", "budget": "1x20", "axis": 0, "method": method, "seed": seed},
+            **{"iterations": 10, "minutes": None},
+        },
         "summary": {"front": one, "mean": one},
         "cases": cases,
         "iterations": 10,
@@ -72,9 +75,9 @@ def test_the_table_has_a_row_per_method_with_its_weak_cases():
 
 def test_the_page_keeps_what_others_wrote(tmp_path):
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"# Benchmarks\n\nbefore\n{START}\nold\n{END}\nafter\n")
+    page.write_text(f"# Benchmarks\n\nbefore\n{START}\nold\n{END}\nafter\n", encoding="utf-8")
     write_section(page, "new \\1 numbers")
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "old" not in text
     assert "new \\1 numbers" in text
     assert text.startswith("# Benchmarks\n\nbefore")
@@ -96,11 +99,31 @@ def test_a_benchmark_runs_reports_and_does_not_repeat_itself(tmp_path, capsys):
     )  # fmt: skip
     assert training.run(arguments) == 0
     written = list((tmp_path / "runs").glob("*.json"))
-    document = json.loads(written[0].read_text())
+    document = json.loads(written[0].read_text(encoding="utf-8"))
     assert document["peak_rss_gb"] > 0.1
     assert document["cases"]
     before = written[0].stat().st_mtime_ns
     assert training.run(arguments) == 0
     assert written[0].stat().st_mtime_ns == before
-    assert (tmp_path / "docs" / "img" / "training.png").stat().st_size > 1000
-    assert "| masked |" in (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert (tmp_path / "docs" / "img" / "training_2_steps.png").stat().st_size > 1000
+    assert "| masked |" in (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_lengths_of_training_are_reported_apart_and_dense_labels_beside_them(tmp_path):
+    documents = [_document("spss", seed, [0.8, 0.9]) for seed in range(3)]
+    documents += [_document("masked", seed, [0.7, 0.7]) for seed in range(3)]
+    short = _document("spss", 0, [0.5, 0.6])
+    short["run"].update(iterations=None, minutes=5.0)
+    dense = _document("masked", 0, [0.95, 0.95])
+    dense["run"]["budget"] = "full20"
+    text = training.report([*documents, short, dense], tmp_path)
+    steps, minutes = text.split("### 5 minutes")
+    assert "| method" in steps
+    assert "0.850 ± 0.000 | 0.700 ± 0.000 | 0.950 (1 seed) |" in steps
+    assert "--minutes 5\n```" in minutes
+    assert "0.550 (1 seed)" in minutes
+    assert "0.850" not in minutes
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "training_10_steps.png",
+        "training_5_minutes.png",
+    }

@@ -22,7 +22,7 @@ def test_what_cannot_be_installed_is_named_and_the_other_checks_run(tmp_path):
     for name in ("sh", "dirname"):
         (tools / name).symlink_to(shutil.which(name))
     for name, text in (("id", "#!/bin/sh\necho 1000\n"), ("python", PYTHON)):
-        (tools / name).write_text(text)
+        (tools / name).write_text(text, encoding="utf-8")
         (tools / name).chmod(0o755)
     done = subprocess.run(
         [shutil.which("sh"), str(SCRIPT), str(tools / "python")],

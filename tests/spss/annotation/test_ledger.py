@@ -174,7 +174,7 @@ def test_ids_that_look_alike_stay_apart(ledger):
 
 def test_an_entry_says_who_what_and_when(ledger):
     entry = _record(ledger, "a", _label(1), [Plane(2, 3)], author="Ada", provenance="draft")
-    on_disk = json.loads(next(ledger.root.glob("*/*.json")).read_text())
+    on_disk = json.loads(next(ledger.root.glob("*/*.json")).read_text(encoding="utf-8"))
     assert on_disk["author"] == "Ada"
     assert on_disk["provenance"] == "draft"
     assert on_disk["planes"] == [{"axis": 2, "index": 3}]
@@ -197,10 +197,10 @@ def test_torn_and_foreign_files_are_skipped_and_named(ledger):
     _record(ledger, "a", _label(1), [Plane(0, 1)])
     good = ledger.sparse_label("a", NAMES)
     folder = next(ledger.root.iterdir())
-    (folder / "000009-x.json").write_text('{"id": "000009-x", "ima')
-    (folder / "holiday.txt").write_text("not mine")
+    (folder / "000009-x.json").write_text('{"id": "000009-x", "ima', encoding="utf-8")
+    (folder / "holiday.txt").write_text("not mine", encoding="utf-8")
     (folder / "000003-orphan.nii.gz").write_bytes(b"half")
-    (ledger.root / "notes.md").write_text("not mine")
+    (ledger.root / "notes.md").write_text("not mine", encoding="utf-8")
     fresh = Ledger(ledger.root)
     assert (fresh.sparse_label("a", NAMES).with_undecided() == good.with_undecided()).all()
     names = {problem.path.name for problem in fresh.problems()}

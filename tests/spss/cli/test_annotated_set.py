@@ -14,7 +14,9 @@ from spss.datasets.phantoms import make_phantoms
 def options(tmp_path):
     dataset = make_phantoms(tmp_path / "set", 10, shape=(8, 8, 8), seed=1)
     drawn = tmp_path / "planes.json"
-    drawn.write_text(json.dumps({dataset.cases[0].name: [{"axis": 0, "index": 4}]}))
+    drawn.write_text(
+        json.dumps({dataset.cases[0].name: [{"axis": 0, "index": 4}]}), encoding="utf-8"
+    )
     parser = argparse.ArgumentParser()
     _annotated_set.add_arguments(parser, annotations="planes", train_split_only="leave out")
     return lambda *more: parser.parse_args([str(dataset.root), "--annotations", str(drawn), *more])

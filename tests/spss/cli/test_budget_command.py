@@ -16,4 +16,7 @@ def test_budget_writes_a_file_that_can_be_read_back(
     assert main([*arguments, "-o", str(out)]) == 0
     assert "6 planes in 3 training volumes" in capsys.readouterr().out
     assert len(read_annotations(out, dataset)) == 3
-    assert set(next(iter(json.loads(out.read_text()).values()))[0]) == {"axis", "index"}
+    assert set(next(iter(json.loads(out.read_text(encoding="utf-8")).values()))[0]) == {
+        "axis",
+        "index",
+    }

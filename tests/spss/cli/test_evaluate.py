@@ -32,7 +32,7 @@ def test_table_and_json_agree(
     out = tmp_path / "scores.json"
     labels = phantoms.root / "labelsTr"
     assert main(["evaluate", str(predictions), str(labels), "--json", str(out)]) == 0
-    document = json.loads(out.read_text())
+    document = json.loads(out.read_text(encoding="utf-8"))
     printed = capsys.readouterr().out
     for name in ("front", "back", "mean"):
         mean = document["summary"][name]["dice"]["mean"]
@@ -66,7 +66,10 @@ def test_a_broken_prediction_is_skipped_and_named(
     assert "skipped phantom_000" in printed.err
     assert "skipped phantom_001" in printed.err
     assert "1 cases, 2 skipped" in printed.out
-    assert set(json.loads(out.read_text())["skipped"]) == {"phantom_000", "phantom_001"}
+    assert set(json.loads(out.read_text(encoding="utf-8"))["skipped"]) == {
+        "phantom_000",
+        "phantom_001",
+    }
 
 
 def test_nothing_to_score_is_an_error(

@@ -36,7 +36,7 @@ def model(data, tmp_path):
 
 
 def write(dataset, annotations):
-    (dataset.root / FILE).write_text(json.dumps(annotations))
+    (dataset.root / FILE).write_text(json.dumps(annotations), encoding="utf-8")
 
 
 def ask(data, *options):
@@ -72,23 +72,23 @@ def test_scores_of_another_model_or_damaged_ones_are_computed_anew_and_it_says_s
 ):
     assert ask(data, "--model", model, "--device", "cpu") == 0
     files = sorted((model / "plane_scores").iterdir())
-    document = json.loads(files[0].read_text())
+    document = json.loads(files[0].read_text(encoding="utf-8"))
     document["note"]["model"] = "another"
-    files[0].write_text(json.dumps(document))
-    files[1].write_text("{")
+    files[0].write_text(json.dumps(document), encoding="utf-8")
+    files[1].write_text("{", encoding="utf-8")
     capsys.readouterr()
     assert ask(data, "--model", model, "--device", "cpu") == 0
     assert "2 images were scored anew, since the scores are of another model" in (
         capsys.readouterr().err
     )
-    assert json.loads(files[0].read_text())["note"]["model"] != "another"
+    assert json.loads(files[0].read_text(encoding="utf-8"))["note"]["model"] != "another"
 
 
 def test_a_removed_image_is_passed_over_and_a_broken_one_named(data, model, capsys):
     assert ask(data, "--model", model, "--device", "cpu") == 0
-    description = json.loads((data.root / "dataset.json").read_text())
+    description = json.loads((data.root / "dataset.json").read_text(encoding="utf-8"))
     description["training"] = description["training"][:4]
-    (data.root / "dataset.json").write_text(json.dumps(description))
+    (data.root / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     data.cases[2].image.write_bytes(b"no image")
     capsys.readouterr()
     assert ask(data, "--json", "--model", model, "--device", "cpu") == 0
@@ -99,9 +99,9 @@ def test_a_removed_image_is_passed_over_and_a_broken_one_named(data, model, caps
 
 
 def test_a_model_of_other_classes_is_refused(data, model, capsys):
-    description = json.loads((data.root / "dataset.json").read_text())
+    description = json.loads((data.root / "dataset.json").read_text(encoding="utf-8"))
     description["labels"] = {"0": "background", "1": "liver", "2": "back"}
-    (data.root / "dataset.json").write_text(json.dumps(description))
+    (data.root / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     assert ask(data, "--model", model, "--device", "cpu") == 2
     assert "knows the class 'front'" in capsys.readouterr().err
 

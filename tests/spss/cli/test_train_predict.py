@@ -14,7 +14,9 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "with spaces and ü"
     dataset = make_phantoms(root, 5, shape=(16, 20, 16), seed=1)
     name = dataset.cases[0].name
-    (root / "planes.json").write_text(json.dumps({name: [{"axis": 0, "index": 7}]}))
+    (root / "planes.json").write_text(
+        json.dumps({name: [{"axis": 0, "index": 7}]}), encoding="utf-8"
+    )
     return dataset
 
 
@@ -35,9 +37,9 @@ def model(data, tmp_path_factory):
 def test_training_writes_what_is_promised(model):
     names = {path.name for path in model.iterdir()}
     assert {"model.pt", "config.json", "log.jsonl", "tensorboard"} <= names
-    config = json.loads((model / "config.json").read_text())
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     assert config["training"]["method"] == "pseudo"
-    start = json.loads((model / "log.jsonl").read_text().splitlines()[0])
+    start = json.loads((model / "log.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert (start["volumes"], start["labelled"]) == (5, 1)
 
 
@@ -58,7 +60,9 @@ def test_labels_outside_the_named_planes_are_never_read(data, tmp_path):
     for label in (root / "labelsTr").iterdir():
         label.write_bytes(b"not a label")
     nib.save(nib.Nifti1Image(poisoned, stored.affine), root / "labelsTr" / case.label.name)
-    (root / "planes.json").write_text((data.root / "planes.json").read_text())
+    (root / "planes.json").write_text(
+        (data.root / "planes.json").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert _train(root, tmp_path / "out", "mean_teacher", 2) == 0
     assert read_annotations(root / "planes.json", data).keys() == {case.name}
     assert load_label_of(data.cases[1], {}) is None

@@ -28,7 +28,7 @@ def phantoms(tmp_path: Path) -> Dataset:
 
 def annotations_file(tmp_path: Path, document: object) -> Path:
     path = tmp_path / "annotations.json"
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
     return path
 
 
@@ -75,7 +75,7 @@ def test_a_wrong_file_is_refused_in_one_sentence(
 def test_an_absent_or_broken_file_is_named(tmp_path: Path, phantoms: Dataset) -> None:
     with pytest.raises(InputError, match="no annotations file"):
         read_annotations(tmp_path / "absent.json", phantoms)
-    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="not valid JSON"):
         read_annotations(tmp_path / "broken.json", phantoms)
 

@@ -17,7 +17,9 @@ def phantoms(tmp_path: Path) -> Dataset:
 
 def rewrite(dataset: Dataset, **changes: object) -> Path:
     path = dataset.root / "dataset.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8"
+    )
     return dataset.root
 
 
@@ -71,7 +73,7 @@ def test_labels_that_cannot_be_class_indices_are_refused(
 def test_a_folder_that_is_no_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no dataset\.json"):
         open_decathlon(tmp_path)
-    (tmp_path / "dataset.json").write_text("{broken")
+    (tmp_path / "dataset.json").write_text("{broken", encoding="utf-8")
     with pytest.raises(InputError, match="not valid JSON"):
         open_decathlon(tmp_path)
 

@@ -30,7 +30,9 @@ train(
 
 
 def _losses(folder):
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return [line["loss"] for line in lines if line["event"] == "round"]
 
 
@@ -49,9 +51,12 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path, ph
     from spss.volumes import read_image
 
     planes = phantoms.root / "planes.json"
-    planes.write_text(json.dumps({case.name: [{"axis": 0, "index": 7}] for case in phantoms.cases}))
+    planes.write_text(
+        json.dumps({case.name: [{"axis": 0, "index": 7}] for case in phantoms.cases}),
+        encoding="utf-8",
+    )
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     root = str(phantoms.root)
     cases = [
         TrainingCase(case.name, case.image, load_label_of(case, read_annotations(planes, phantoms)))

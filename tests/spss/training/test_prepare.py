@@ -133,7 +133,7 @@ def test_a_damaged_cache_file_is_made_again(tmp_path, cases, plan):
 def test_a_cached_volume_is_mapped_from_disk_from_the_start(tmp_path, cases, plan):
     prepared = _prepare(cases[:1], plan, cache=tmp_path)
     (file,) = tmp_path.iterdir()
-    assert str(file) in Path("/proc/self/maps").read_text()
+    assert str(file) in Path("/proc/self/maps").read_text(encoding="utf-8")
     assert prepared.cases[0].soft is not None
 
 

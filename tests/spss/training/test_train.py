@@ -26,7 +26,9 @@ def _same(first, second):
 
 
 def _log(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 @pytest.mark.parametrize("method", ["masked", "pseudo", "mean_teacher"])
@@ -37,7 +39,9 @@ def test_a_training_leaves_a_model_a_log_and_curves(tmp_path, cases, quick, meth
     )
     assert result.finished
     assert load_model(tmp_path, CPU)[0].training["method"] == method
-    assert json.loads((tmp_path / "config.json").read_text())["class_names"] == list(NAMES)
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))[
+        "class_names"
+    ] == list(NAMES)
     assert list((tmp_path / "tensorboard").glob("events*"))
     assert [entry["epoch"] for entry in seen] == [0, 1, 2, 3, 4, 5, 6]
     assert all(entry["total_epochs"] == 6 and "best_metric" in entry for entry in seen)

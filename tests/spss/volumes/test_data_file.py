@@ -37,7 +37,7 @@ def test_voxels_of_other_folders_are_never_read(secret, ending, field, name):
     header = META if ending.startswith(".m") else NRRD
     text = header.format(field=field, name=name.format(secret=secret), dimensions=3)
     sent = secret.parents[1] / "sent" / f"label{ending}"
-    sent.write_text(text)
+    sent.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="not in the file or beside it"):
         read_label(sent)
 
@@ -46,7 +46,9 @@ def test_voxels_of_other_folders_are_never_read(secret, ending, field, name):
 def test_voxels_beside_the_header_are_read(secret, ending):
     header = META if ending == ".mhd" else NRRD
     sent = secret.parent / f"label{ending}"
-    sent.write_text(header.format(field="data file", name=secret.name, dimensions=3))
+    sent.write_text(
+        header.format(field="data file", name=secret.name, dimensions=3), encoding="utf-8"
+    )
     assert (read_label(sent) == VOXELS.reshape(6, 5, 4).T).all()
 
 
@@ -60,7 +62,7 @@ def test_an_impossible_number_of_dimensions_is_refused(tmp_path, dimensions):
 
 def test_a_header_without_end_is_refused(tmp_path):
     sent = tmp_path / "label.nrrd"
-    sent.write_text("NRRD0004\n" + "# nothing\n" * 500_000)
+    sent.write_text("NRRD0004\n" + "# nothing\n" * 500_000, encoding="utf-8")
     with pytest.raises(InputError, match="does not end"):
         read_label(sent)
 

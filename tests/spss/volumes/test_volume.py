@@ -167,7 +167,7 @@ def test_an_affine_that_flattens_space_is_refused(tmp_path: Path) -> None:
 def test_absent_files_and_unknown_endings_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no file"):
         read_image(tmp_path / "absent.nii.gz")
-    (tmp_path / "scan.xyz").write_text("x")
+    (tmp_path / "scan.xyz").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match=r"scan\.xyz is no image format known here"):
         read_image(tmp_path / "scan.xyz")
 

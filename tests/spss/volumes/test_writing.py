@@ -45,16 +45,16 @@ def test_another_shape_or_ending_is_refused(tmp_path: Path) -> None:
 
 def test_an_error_while_writing_leaves_the_older_file(tmp_path: Path) -> None:
     path = tmp_path / "kept.txt"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def fail() -> None:
         with replace_atomically(path) as unfinished:
-            unfinished.write_text("half")
+            unfinished.write_text("half", encoding="utf-8")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["kept.txt"]
 
 

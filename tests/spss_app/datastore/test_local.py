@@ -98,7 +98,7 @@ def test_ids_that_could_leave_the_folder_are_refused(store, tmp_path, image_id):
 @pytest.mark.parametrize("ending", [".py", ".sh", ".nii.gz.py", ".json", ""])
 def test_files_that_are_no_images_are_refused(store, tmp_path, ending):
     file = tmp_path / f"tmpabcdefgh{ending}"
-    file.write_text("import os")
+    file.write_text("import os", encoding="utf-8")
     with pytest.raises(HTTPException):
         store.add_image("x", str(file), {})
 
@@ -135,7 +135,7 @@ def test_new_and_deleted_files_are_noticed(store, folder):
 def test_segmentations_and_hidden_files_are_no_images(store, folder):
     write_label(folder / "x.seg.nrrd", np.ones(GRID.shape, np.uint8), like=GRID)
     (folder / "._b.nii.gz").write_bytes(b"macOS")
-    (folder / "notes.txt").write_text("x")
+    (folder / "notes.txt").write_text("x", encoding="utf-8")
     assert store.list_images() == ["a", "b", "c"]
 
 
@@ -182,7 +182,7 @@ def test_a_truncated_index_is_rebuilt(folder, store, label, keep):
 
 def test_an_index_torn_while_running_is_rebuilt(folder, store, label):
     store.save_label("a", str(label), "original", {})
-    (folder / "datastore_v2.json").write_text('{"name": "x", "obj')
+    (folder / "datastore_v2.json").write_text('{"name": "x", "obj', encoding="utf-8")
     assert store.list_images() == ["a", "b", "c"]
     store.update_image_info("b", {"score": 1})
     assert LocalFolder(folder, folder).get_image_info("b")["score"] == 1
@@ -204,9 +204,9 @@ def test_a_rebuilt_index_tells_nothing_old_of_a_label_replaced_since(folder, sto
 
 def test_an_index_of_another_images_folder_does_not_lead_away(folder):
     store = LocalFolder(folder, folder)
-    index = json.loads((folder / "datastore_v2.json").read_text())
+    index = json.loads((folder / "datastore_v2.json").read_text(encoding="utf-8"))
     index["images_dir"], index["labels_dir"] = "/etc", "../../outside"
-    (folder / "datastore_v2.json").write_text(json.dumps(index))
+    (folder / "datastore_v2.json").write_text(json.dumps(index), encoding="utf-8")
     assert LocalFolder(folder, folder).get_image_uri("a") == str(folder / "a.nii.gz")
     assert store.list_images() == ["a", "b", "c"]
 

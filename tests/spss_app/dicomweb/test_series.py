@@ -117,6 +117,6 @@ def test_what_is_no_regular_grey_stack_is_refused_in_one_sentence(
 
 def test_a_foreign_file_is_named(datasets: list[Dataset], save: Save) -> None:
     folder = save(datasets)
-    (folder / "notes.txt").write_text("not DICOM")
+    (folder / "notes.txt").write_text("not DICOM", encoding="utf-8")
     with pytest.raises(InputError, match=r"notes\.txt"):
         read_series(folder)

@@ -67,7 +67,7 @@ def test_a_login_and_named_pages_are_told() -> None:
 
 def test_little_memory_or_disk_is_a_warning(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:    3145728 kB\n")
+    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:    3145728 kB\n", encoding="utf-8")
     assert free_memory_gib(meminfo) == 3.0
     assert free_memory_gib(tmp_path / "absent") is None
     assert judge_memory(3.0).level is Level.WARNING

@@ -75,7 +75,7 @@ def test_a_folder_that_was_let_go_can_be_taken(own):
 
 
 def test_a_lost_record_of_the_holder_still_refuses(own, holder):
-    (own / HOLDER_NAME).write_text("{torn")
+    (own / HOLDER_NAME).write_text("{torn", encoding="utf-8")
     with pytest.raises(InputError, match="another process"):
         take_folder(own)
 
@@ -84,7 +84,7 @@ def test_workers_of_one_server_share_its_folder(own, holder, monkeypatch):
     monkeypatch.setattr(one_server.multiprocessing, "parent_process", lambda: object())
     with pytest.raises(InputError):
         take_folder(own)
-    (own / HOLDER_NAME).write_text(json.dumps({"pid": os.getppid()}))
+    (own / HOLDER_NAME).write_text(json.dumps({"pid": os.getppid()}), encoding="utf-8")
     take_folder(own)
 
 

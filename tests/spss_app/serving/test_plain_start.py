@@ -27,7 +27,7 @@ def ask(server, method, path, **more):
 
 
 def test_three_lines_say_what_is_open_and_how_to_close_it(server):
-    lines = server.printed.read_text().splitlines()
+    lines = server.printed.read_text(encoding="utf-8").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("OPEN: "))
     assert f"127.0.0.1:{server.port}" in lines[first]
     assert "no login" in lines[first]

@@ -43,7 +43,9 @@ def server(root):
     file.rename(file.with_name(f"{PATIENT}.nii.gz"))
     tokens = root / "tokens"
     tokens.touch(0o600)
-    tokens.write_text(f"an-admins-own-token admin root\n{ANNOTATOR} annotator ada\n")
+    tokens.write_text(
+        f"an-admins-own-token admin root\n{ANNOTATOR} annotator ada\n", encoding="utf-8"
+    )
     (root / "app").mkdir()
     conf = {"labels": "front,back"}
     with ServerProcess(
@@ -99,7 +101,10 @@ def test_the_loop_works_with_monai_labels_client(client, root, tmp_path):
 
 def test_the_ledger_names_who_was_logged_in(client, root, tmp_path):
     client().save_label(IMAGE, str(drawn_plane(root, tmp_path, 5)), params={"author": "somebody"})
-    text = "".join(p.read_text() for p in (root / "studies" / "spss" / "ledger").rglob("*.json"))
+    text = "".join(
+        p.read_text(encoding="utf-8")
+        for p in (root / "studies" / "spss" / "ledger").rglob("*.json")
+    )
     assert '"ada"' in text
     assert "somebody" not in text
 
@@ -202,7 +207,7 @@ def test_a_second_server_on_the_folder_is_refused_with_the_firsts_pid(server, ro
 
 
 def test_other_users_cannot_read_the_studies_through_a_wide_token_file(root):
-    (root / "wide").write_text("a-token-of-some-length")
+    (root / "wide").write_text("a-token-of-some-length", encoding="utf-8")
     os.chmod(root / "wide", 0o644)
     (root / "other").mkdir(exist_ok=True)
     from spss.cli.main import main

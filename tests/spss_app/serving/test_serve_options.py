@@ -25,7 +25,7 @@ def started(tmp_path, monkeypatch):
 
     def note(settings, args, app_folder):
         said = read_settings()
-        tokens = Path(said.token_file).read_text() if said.token_file else ""
+        tokens = Path(said.token_file).read_text(encoding="utf-8") if said.token_file else ""
         got.append((said, serve._arguments(args, app_folder), tokens))
 
     monkeypatch.setattr(serve, "_serve", note)

@@ -32,7 +32,7 @@ def test_nothing_but_the_token_is_the_token(tmp_path, wrong):
 def test_a_made_file_is_its_owners_alone_and_can_be_read(tmp_path):
     make_token_file(tmp_path / "tokens")
     assert stat.S_IMODE((tmp_path / "tokens").stat().st_mode) == 0o600
-    token = (tmp_path / "tokens").read_text().splitlines()[-1].split()[0]
+    token = (tmp_path / "tokens").read_text(encoding="utf-8").splitlines()[-1].split()[0]
     assert read_tokens(tmp_path / "tokens").holder(token) == Holder("admin", "admin")
     assert len(token) >= 43
     assert token != new_token()

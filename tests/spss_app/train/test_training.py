@@ -95,7 +95,11 @@ def test_a_training_scores_planes_for_the_next_sample(trained_server):
 
 
 def test_an_interrupted_training_goes_on_where_it_stopped(trained_server):
-    log = (_models(trained_server).published().folder / "log.jsonl").read_text().splitlines()
+    log = (
+        (_models(trained_server).published().folder / "log.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     starts = [json.loads(line) for line in log if json.loads(line)["event"] == "start"]
     assert [start["iteration"] for start in starts] == [0, 2]
 
