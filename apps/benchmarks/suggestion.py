@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planes", type=int, default=20, help="drawn at the end (default 20)")
     parser.add_argument("--per-round", type=int, default=5)
     parser.add_argument("--axis", type=int, default=0, choices=(0, 1, 2))
-    parser.add_argument("--iterations", type=int, default=150, help="steps of each training")
+    parser.add_argument("--iterations", type=int, default=300, help="steps of each training")
     parser.add_argument("--method", default="pseudo")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells at a time")
     parser.add_argument(

@@ -47,7 +47,7 @@ class Cell:
     planes: int = 20
     per_round: int = 5
     axis: int = 0
-    iterations: int = 150
+    iterations: int = 300
     method: str = "pseudo"
 
     @property
