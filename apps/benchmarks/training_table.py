@@ -45,13 +45,14 @@ def table(documents: Sequence[Document]) -> str:
     for (data, budget, method), runs in grouped(documents).items():
         dice = over_seeds(runs, "mean", "dice")
         mean, half = interval(dice)
+        spread = "" if np.isnan(half) else f" ± {half:.3f}"
         classes = [name for name in runs[0]["summary"] if name != "mean"]
         per_class = ", ".join(
             f"{name} {np.mean(over_seeds(runs, name, 'dice')):.3f}" for name in classes
         )
         lines.append(
             f"| {data} | {budget} | {method} | {len(runs)} | {per_class} "
-            f"| **{mean:.3f}** ± {half:.3f} | {np.percentile(case_dice(runs), 5):.3f} "
+            f"| **{mean:.3f}**{spread} | {np.percentile(case_dice(runs), 5):.3f} "
             f"| {np.mean(over_seeds(runs, 'mean', 'hd95_mm')):.2f} "
             f"| {np.mean(over_seeds(runs, 'mean', 'asd_mm')):.2f} "
             f"| {np.mean([run['iterations'] for run in runs]):.0f} "
