@@ -53,23 +53,32 @@ def measure_sight(notes: Mapping[str, Any], axis: int) -> dict[str, Sight]:
     return {name: sight_of(np.asarray(values), truth) for name, values in columns.items()}
 
 
-def sight_table(files: Sequence[Path], axes: Sequence[int]) -> str:
-    """Mean over the networks whose notes are given, one row an axis and a column of the scores."""
-    if not files:
-        return ""
+def sight_table(sets: Mapping[str, Sequence[Path]], axes: Sequence[int]) -> str:
+    """Mean over the networks whose notes are given, one row a set, an axis and a column.
+
+    Args:
+        sets: data set → files with the notes of its networks.
+        axes: along which planes are compared.
+    """
     lines = [
-        "| planes along axis | what ranks them | Spearman with 1 - Dice | lowest network "
+        "| set | planes along axis | what ranks them | Spearman with 1 - Dice | lowest network "
         "| worst tenth found (chance 10 %) | networks |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|",
     ]
-    notes = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    for axis in axes:
-        found = [measure_sight(each, axis) for each in notes]
-        for name in COLUMNS:
-            rows = [each[name] for each in found]
-            lines.append(
-                f"| {axis} | {name} | {np.mean([row.correlation for row in rows]):.2f} "
-                f"| {min(row.correlation for row in rows):.2f} "
-                f"| {np.mean([row.found for row in rows]):.0%} | {len(rows)} |"
-            )
-    return "\n".join(lines)
+    for set_name, files in sets.items():
+        notes = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        for axis in axes if notes else ():
+            found = [measure_sight(each, axis) for each in notes]
+            lines += [
+                _sight_row(f"{set_name} | {axis}", name, [one[name] for one in found])
+                for name in COLUMNS
+            ]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _sight_row(start: str, name: str, rows: Sequence[Sight]) -> str:
+    return (
+        f"| {start} | {name} | {np.mean([row.correlation for row in rows]):.2f} "
+        f"| {min(row.correlation for row in rows):.2f} "
+        f"| {np.mean([row.found for row in rows]):.0%} | {len(rows)} |"
+    )

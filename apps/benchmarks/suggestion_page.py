@@ -27,8 +27,8 @@ def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
         for name, curves in sets.items():
             parts += [f"### {name}", curve_table(curves), win_matrix(curves)]
         parts.append(f"![Learning curves by strategy](img/{FIGURE})")
-    rounds = sight_table(sorted((folder / "rounds").glob("*/notes.json")), (axis,))
-    models = sight_table(sorted((folder / "sight").glob("*.json")), (0, 1, 2))
+    rounds = sight_table({"all": sorted((folder / "rounds").glob("*/notes.json"))}, (axis,))
+    models = sight_table(_by_set_name(sorted((folder / "sight").glob("*.json"))), (0, 1, 2))
     if rounds or models:
         parts += ["### Does the score see error?"]
     if rounds:
@@ -56,6 +56,14 @@ def _calibration(documents: list[dict[str, Any]]) -> str:
         for budget, dice in document["dice"].items()
     ]
     return "\n".join(lines)
+
+
+def _by_set_name(files: list[Path]) -> dict[str, list[Path]]:
+    """The set's name is what stands before the first hyphen."""
+    sets: dict[str, list[Path]] = {}
+    for path in files:
+        sets.setdefault(path.name.partition("-")[0], []).append(path)
+    return sets
 
 
 def _read(folder: Path, pattern: str) -> list[dict[str, Any]]:
