@@ -133,27 +133,31 @@ def draw(documents: Sequence[Document], path: Path) -> None:
     figure = Figure(figsize=(1.5 + 2.2 * len(settings), 3.6), layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / len(methods)
-    for place, method in enumerate(methods):
+    for method in methods:
         bars = [
-            (x, *interval(over_seeds(groups[(*setting, method)], "mean", "dice")))
+            (x + _offset(groups, setting, method) * width, *_dice(groups[(*setting, method)]))
             for x, setting in enumerate(settings)
             if (*setting, method) in groups
         ]
-        axes.bar(
-            [x + (place + 0.5) * width - 0.4 for x, _, _ in bars],
-            [mean for _, mean, _ in bars],
-            width,
-            yerr=[0.0 if np.isnan(half) else half for _, _, half in bars],
-            capsize=2,
-            label=method,
-        )
+        places, means, halves = zip(*bars, strict=True)
+        axes.bar(places, means, width, yerr=halves, capsize=2, label=method)
     axes.set_xticks(range(len(settings)), [f"{data}\n{budget}" for data, budget in settings])
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.set_ylim(0, 1)
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=4)
+    figure.legend(fontsize="small", loc="outside upper center", ncols=len(methods))
     with replace_atomically(path) as unfinished:
         figure.savefig(unfinished, dpi=130)
+
+
+def _dice(runs: Sequence[Document]) -> tuple[float, float]:
+    return interval(over_seeds(runs, "mean", "dice"))
+
+
+def _offset(groups: dict[Group, list[Document]], setting: tuple[str, str], method: str) -> float:
+    """Place of a method's bar among those of its set and budget; 0 is their middle."""
+    there = [name for data, budget, name in groups if (data, budget) == setting]
+    return there.index(method) - (len(there) - 1) / 2
 
 
 def over_seeds(runs: Sequence[Document], name: str, metric: str) -> list[float]:
