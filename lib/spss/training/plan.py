@@ -29,7 +29,7 @@ _WHOLE_SHARE = 1 / 3
 """Of the memory for one whole volume, when it is prepared or predicted; with a GPU the maps of a
 whole volume stay in the host's memory, which the budget does not speak of."""
 
-CPU_VOXELS_PER_STEP = 500_000
+CPU_VOXELS_PER_STEP = 400_000
 """On a CPU a step is kept to about a second (`spss`, with as many voxels unlabelled, takes 1.5 µs a
 labelled voxel on a core): more voxels would leave too few steps."""
 
