@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     args.folder.mkdir(parents=True, exist_ok=True)
     with replace_atomically(args.folder / "scaling.json") as unfinished:
         unfinished.write_text(
-            json.dumps({"load": load, "points": measured}, indent=1), "utf-8", encoding="utf-8"
+            json.dumps({"load": load, "points": measured}, indent=1), encoding="utf-8"
         )
     draw(measured, args.page.parent / "img" / FIGURE)
     text = report(measured, load, _command(args))

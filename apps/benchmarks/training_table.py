@@ -43,8 +43,7 @@ def table(documents: Sequence[Document]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (data, budget, method), runs in grouped(documents).items():
-        dice = over_seeds(runs, "mean", "dice")
-        mean, half = interval(dice)
+        mean, half = _dice(runs)
         spread = "" if np.isnan(half) else f" ± {half:.3f}"
         classes = [name for name in runs[0]["summary"] if name != "mean"]
         per_class = ", ".join(
@@ -81,7 +80,7 @@ def _cell(runs: Sequence[Document]) -> str:
     """Mean Dice with its interval over seeds, or without one for a single seed."""
     if not runs:
         return ""
-    mean, half = interval(over_seeds(runs, "mean", "dice"))
+    mean, half = _dice(runs)
     return f"{mean:.3f} (1 seed)" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
 
 

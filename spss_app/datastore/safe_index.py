@@ -222,8 +222,10 @@ class SafeIndex(LocalDatastore):
             for tag, label in list(obj.labels.items()):
                 file = Path(self._datastore.label_path(tag)) / f"{image_id}{label.ext}"
                 written = file_signature(file)
-                told = label.info.get("ts", 0) + _TIME_STAMP_SECONDS
-                if written is not None and written[0] > told * 10**9:
+                told = label.info.get("ts")
+                # a client may have put anything there
+                latest = told + _TIME_STAMP_SECONDS if isinstance(told, int) else 0
+                if written is not None and written[0] > latest * 10**9:
                     del obj.labels[tag]  # found again with the files that are there
 
     def _store(self) -> None:

@@ -191,6 +191,8 @@ def test_an_index_torn_while_running_is_rebuilt(folder, store, label):
 def test_a_rebuilt_index_tells_nothing_old_of_a_label_replaced_since(folder, store, label):
     store.save_label("a", str(label), "original", {"by": "me"})
     store.save_label("b", str(label), "original", {"by": "me"})
+    store.save_label("c", str(label), "original", {"by": "me"})
+    store.update_label_info("c", "original", {"ts": "yesterday"})
     index = folder / "datastore_v2.json"
     (folder / "datastore_v2.json.backup").write_bytes(index.read_bytes())
     later = time.time() + 60
@@ -200,6 +202,7 @@ def test_a_rebuilt_index_tells_nothing_old_of_a_label_replaced_since(folder, sto
     assert again.get_label_info("a", "original")["by"] == "me"
     assert again.get_label_uri("b", "original").endswith("b.nii.gz")
     assert "by" not in again.get_label_info("b", "original")
+    assert again.get_label_uri("c", "original").endswith("c.nii.gz")
 
 
 def test_an_index_of_another_images_folder_does_not_lead_away(folder):
