@@ -1,4 +1,4 @@
-"""The small set that simulated annotation runs on: a data set at half its resolution.
+"""The small set that simulated annotation runs on: a data set at half its resolution or less.
 
 Resampled before any annotation is simulated, as nnActive does (arXiv:2511.19183): planes are then
 planes of the grid that is trained on, and none is lost or smeared by resampling.
@@ -7,16 +7,20 @@ planes of the grid that is trained on, and none is lost or smeared by resampling
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 
 from spss.datasets import Dataset, open_decathlon
-from spss.types import ClassMap, ImageArray, SpacingMm
-from spss.volumes import Grid, read_image, read_label, write_label, write_map
+from spss.types import ClassMap, ImageArray
+from spss.volumes import Grid, read_grid, read_image, read_label, write_label, write_map
 
 FINE = 1.5
 """Axes with at most this many times the finest spacing are halved; thick slices stay."""
+
+SMALL = 50_000
+"""Voxels of a volume from which its set is halved once more: one training takes half a minute."""
 
 
 def small_dataset(data: Path, folder: Path) -> Dataset:
@@ -26,17 +30,17 @@ def small_dataset(data: Path, folder: Path) -> Dataset:
         data: Decathlon folder.
         folder: where small sets are kept; ``dataset.json`` is written last.
     """
-    root = folder / f"{data.name}-half"
+    dataset = open_decathlon(data)
+    factors = coarsening(read_grid(dataset.cases[0].image))
+    root = folder / f"{data.name}-{max(factors)}x-coarser"
     if (root / "dataset.json").is_file():
         return open_decathlon(root)
-    dataset = open_decathlon(data)
     entries = []
     for case in dataset.cases:
         if case.label is None:
             continue
         volume = read_image(case.image)
         label = read_label(case.label, like=volume)
-        factors = halving(volume.spacing_mm)
         grid = _coarse_grid(volume.shape, volume.affine, factors)
         names = {kind: f"{kind}Tr/{case.name}.nii.gz" for kind in ("images", "labels")}
         write_map(root / names["images"], coarse_image(volume.data, factors), like=grid)
@@ -50,9 +54,17 @@ def small_dataset(data: Path, folder: Path) -> Dataset:
     return open_decathlon(root)
 
 
-def halving(spacing_mm: SpacingMm) -> tuple[int, ...]:
-    """2 for axes that are halved, 1 for the others."""
-    return tuple(2 if size <= FINE * min(spacing_mm) else 1 for size in spacing_mm)
+def coarsening(grid: Grid) -> tuple[int, ...]:
+    """Voxels an axis that become one: halved at least once, and until the volume is small."""
+    factors = [1, 1, 1]
+    shape, spacing_mm = list(grid.shape), list(grid.spacing_mm)
+    while max(factors) == 1 or math.prod(shape) > SMALL:
+        finest = min(spacing_mm)
+        for axis in range(3):
+            if spacing_mm[axis] <= FINE * finest:
+                factors[axis], shape[axis] = 2 * factors[axis], shape[axis] // 2
+                spacing_mm[axis] *= 2
+    return tuple(factors)
 
 
 def coarse_image(image: ImageArray, factors: tuple[int, ...]) -> ImageArray:

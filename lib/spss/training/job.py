@@ -13,7 +13,7 @@ import torch
 from spss.methods import find_method
 from spss.training.budget import Budget
 from spss.training.case import PreparedCase
-from spss.training.checkpoint import restore, save_checkpoint
+from spss.training.checkpoint import Occasionally, restore, save_checkpoint
 from spss.training.distributed import (
     is_first,
     of_first,
@@ -88,7 +88,7 @@ class Job:
             self.out,
             on_progress=on_progress,
             validate=lambda: self._validate(training),
-            keep=lambda: self._keep(training, loader),
+            keep=Occasionally(lambda: self._keep(training, loader)),
         )
         self._log_start(report, training)
         report.attach(engine)

@@ -8,10 +8,15 @@ import pytest
 
 from spss.datasets import make_phantoms
 from spss.errors import InputError
-from spss.volumes import read_image, read_label
+from spss.volumes import Grid, read_image, read_label
 from spss_apps.benchmarks import suggestion, suggestion_cell
 from spss_apps.benchmarks.suggestion_cell import Cell, run_cell
-from spss_apps.benchmarks.suggestion_data import coarse_image, coarse_label, halving, small_dataset
+from spss_apps.benchmarks.suggestion_data import (
+    coarse_image,
+    coarse_label,
+    coarsening,
+    small_dataset,
+)
 from spss_apps.benchmarks.suggestion_error import sight_of
 from spss_apps.benchmarks.suggestion_model import Rounds, plane_errors
 from spss_apps.benchmarks.suggestion_table import area, by_set, curve_table, win_matrix
@@ -58,9 +63,13 @@ def test_unknown_strategies_and_absent_sets_are_refused(tmp_path):
         suggestion.run(arguments("--data", str(tmp_path), "--strategies", "best"))
 
 
-def test_halving_keeps_thick_slices_and_the_commonest_class():
-    assert halving((1.0, 1.0, 1.0)) == (2, 2, 2)
-    assert halving((1.5, 1.5, 9.0)) == (2, 2, 1)
+def test_volumes_are_halved_until_small_and_thick_slices_stay():
+    assert coarsening(Grid((35, 50, 35), np.eye(4))) == (2, 2, 2)
+    assert coarsening(Grid((216, 256, 10), np.diag([1.5, 1.5, 9, 1]))) == (4, 4, 1)
+    assert coarsening(Grid((6, 6, 6), np.eye(4))) == (2, 2, 2)
+
+
+def test_the_commonest_class_of_a_block_stays():
     label = np.zeros((4, 4, 3), np.uint8)
     label[:2, :2] = 2
     label[2:, 2:, 0] = 1
