@@ -1,7 +1,7 @@
 """Does asking pay? Simulated annotation with every strategy, and how quickly the server asks.
 
 Cells (strategy x seed x set) are saved one by one and not repeated, so an interrupted benchmark
-goes on where it was. A cell runs on the set at half its resolution, with short trainings.
+goes on where it was. A cell runs on a small copy of the set, with short trainings.
 Strategies that drew the same planes share a network.
 """
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             _calibrate(args)
         _measure_sight(args.data[0], args.models, args.folder)
         _measure_latency(args.latency, args.folder)
-    write_page(args.page, args.folder, axis=args.axis, command=command(args))
+    write_page(args.page, args.folder, command=command(args))
     for reason in failed:
         print(f"Failed: {reason}", file=sys.stderr)
     return 1 if failed else 0

@@ -69,7 +69,7 @@ def run_cell(cell: Cell, folder: Path) -> Document:
     if path.is_file():
         return dict(json.loads(path.read_text(encoding="utf-8")))
     dataset = small_dataset(Path(cell.data), folder / "data")
-    rounds = Rounds(dataset, folder / "rounds")
+    rounds = _rounds(cell, dataset, folder)
     start = time.process_time()
     annotations = make_budget(dataset, f"1x{cell.per_round}", cell.axis, cell.seed)
     steps = []
@@ -94,8 +94,12 @@ def run_budget(cell: Cell, budget: str, folder: Path) -> float:
     """Mean test Dice of one training on a whole budget, such as ``full`` or ``1x20``."""
     dataset = small_dataset(Path(cell.data), folder / "data")
     annotations = make_budget(dataset, budget, cell.axis, cell.seed)
-    dice = Rounds(dataset, folder / "rounds").test_dice(annotations, cell.recipe)
+    dice = _rounds(cell, dataset, folder).test_dice(annotations, cell.recipe)
     return float(np.nanmean(list(dice.values())))
+
+
+def _rounds(cell: Cell, dataset: Dataset, folder: Path) -> Rounds:
+    return Rounds(dataset, folder / "rounds" / Path(cell.data).name)
 
 
 def _with_more(

@@ -53,12 +53,14 @@ def measure_sight(notes: Mapping[str, Any], axis: int) -> dict[str, Sight]:
     return {name: sight_of(np.asarray(values), truth) for name, values in columns.items()}
 
 
-def sight_table(sets: Mapping[str, Sequence[Path]], axes: Sequence[int]) -> str:
+def sight_table(
+    sets: Mapping[str, Sequence[Path]], axes: Mapping[str, Sequence[int]] | None = None
+) -> str:
     """Mean over the networks whose notes are given, one row a set, an axis and a column.
 
     Args:
         sets: data set → files with the notes of its networks.
-        axes: along which planes are compared.
+        axes: data set → along which planes are compared; along all three where none are named.
     """
     lines = [
         "| set | planes along axis | what ranks them | Spearman with 1 - Dice | lowest network "
@@ -67,7 +69,7 @@ def sight_table(sets: Mapping[str, Sequence[Path]], axes: Sequence[int]) -> str:
     ]
     for set_name, files in sets.items():
         notes = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-        for axis in axes if notes else ():
+        for axis in (axes or {}).get(set_name, (0, 1, 2)) if notes else ():
             found = [measure_sight(each, axis) for each in notes]
             lines += [
                 _sight_row(f"{set_name} | {axis}", name, [one[name] for one in found])

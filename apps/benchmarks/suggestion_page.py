@@ -9,7 +9,13 @@ from typing import Any
 from spss_apps.benchmarks.suggestion_error import sight_table
 from spss_apps.benchmarks.suggestion_figure import draw_curves
 from spss_apps.benchmarks.suggestion_latency import Latency, latency_table
-from spss_apps.benchmarks.suggestion_table import by_set, curve_table, win_matrix
+from spss_apps.benchmarks.suggestion_table import (
+    Curves,
+    budget_table,
+    by_set,
+    curve_table,
+    win_matrix,
+)
 from spss_apps.benchmarks.training_page import write_section
 
 FIGURE = "suggestion.png"
@@ -17,22 +23,23 @@ NOTES = Path(__file__).with_name("suggestion_notes.md")
 """Findings in words, put at the section's end."""
 
 
-def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
+def write_page(page: Path, folder: Path, *, command: str) -> None:
     """Puts tables, figure and notes between the markers ``suggestion``."""
     parts = ["## Suggestion", f"```\n{command}\n```"]
-    documents = _read(folder, "*.json")
-    if documents:
-        sets = by_set(documents)
+    sets = by_set(_read(folder, "*.json"))
+    if sets:
         draw_curves(sets, page.parent / "img" / FIGURE)
         for name, curves in sets.items():
-            parts += [f"### {name}", curve_table(curves), win_matrix(curves)]
+            parts += [f"### {name}", _recipe(curves)]
+            parts += [curve_table(curves), budget_table(curves), win_matrix(curves)]
         parts.append(f"![Learning curves by strategy](img/{FIGURE})")
-    rounds = sight_table({"all": sorted((folder / "rounds").glob("*/notes.json"))}, (axis,))
-    models = sight_table(_by_set_name(sorted((folder / "sight").glob("*.json"))), (0, 1, 2))
+    networks = {name: sorted((folder / "rounds" / name).glob("*/notes.json")) for name in sets}
+    rounds = sight_table(networks, _axes(sets))
+    models = sight_table(_by_set_name(sorted((folder / "sight").glob("*.json"))))
     if rounds or models:
         parts += ["### Does the score see error?"]
     if rounds:
-        parts += ["The rounds' networks, training volumes at half resolution:", rounds]
+        parts += ["The rounds' networks, training volumes of the small sets:", rounds]
     if models:
         parts += ["Trained models, test volumes at full resolution:", models]
     calibration = _read(folder / "calibration", "*.json")
@@ -44,6 +51,27 @@ def write_page(page: Path, folder: Path, *, axis: int, command: str) -> None:
     if NOTES.is_file():
         parts.append(NOTES.read_text(encoding="utf-8").strip())
     write_section(page, "\n\n".join(parts), name="suggestion")
+
+
+def _recipe(curves: Curves) -> str:
+    """What all cells of a set share."""
+    document = next(cell for seeds in curves.values() for cell in seeds.values())
+    cell = document["cell"]
+    return (
+        f"Planes along axis {cell['axis']}, drawn in rounds of {cell['per_round']} up to "
+        f"{cell['planes']}; after each a network is trained anew (`{cell['method']}`, "
+        f"{cell['iterations']} steps) and tested on {document['test_cases']} volumes of the small "
+        "set. The first round is the same for all strategies."
+    )
+
+
+def _axes(sets: dict[str, Curves]) -> dict[str, tuple[int]]:
+    """Along which axis each set's planes were drawn."""
+    cells = {
+        name: next(cell for seeds in curves.values() for cell in seeds.values())["cell"]
+        for name, curves in sets.items()
+    }
+    return {name: (int(cell["axis"]),) for name, cell in cells.items()}
 
 
 def _calibration(documents: list[dict[str, Any]]) -> str:

@@ -73,6 +73,27 @@ def curve_table(curves: Curves) -> str:
     return "\n".join(lines)
 
 
+def budget_table(curves: Curves) -> str:
+    """Dice and its 5th percentile over test volumes at a quarter, half and all of the planes."""
+    cells = [cell for seeds in curves.values() for cell in seeds.values()]
+    planes = _budgets([step["planes"] for step in cells[0]["rounds"]])
+    heads = [f"Dice at {count} | 5th percentile" for count in planes]
+    lines = [f"| strategy | {' | '.join(heads)} |", "|---" * (2 * len(planes) + 1) + "|"]
+    for name in sorted(curves, key=lambda name: -_mean_area(curves[name])):
+        row = [name]
+        for count in planes:
+            steps = [
+                step
+                for cell in curves[name].values()
+                for step in cell["rounds"]
+                if step["planes"] == count
+            ]
+            row += [_with_interval([step["dice"] for step in steps])]
+            row += [f"{np.mean([step['p5'] for step in steps]):.3f}"]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
 def win_matrix(curves: Curves) -> str:
     """Row against column: seeds with the larger area, and the paired t test's p."""
     names = sorted(curves, key=lambda name: -_mean_area(curves[name]))
@@ -81,6 +102,12 @@ def win_matrix(curves: Curves) -> str:
         cells = [_wins(curves, row, column) for column in names]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _budgets(planes: Sequence[int]) -> list[int]:
+    """A quarter, half and all of the planes: 10, 20 and 40 of 40; rounds that there were."""
+    wanted = [max(planes) / 4, max(planes) / 2, max(planes)]
+    return sorted({min(planes, key=lambda count: abs(count - each)) for each in wanted})
 
 
 def _wins(curves: Curves, row: str, column: str) -> str:

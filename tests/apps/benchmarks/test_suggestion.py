@@ -19,7 +19,13 @@ from spss_apps.benchmarks.suggestion_data import (
 )
 from spss_apps.benchmarks.suggestion_error import sight_of
 from spss_apps.benchmarks.suggestion_model import Rounds, plane_errors
-from spss_apps.benchmarks.suggestion_table import area, by_set, curve_table, win_matrix
+from spss_apps.benchmarks.suggestion_table import (
+    area,
+    budget_table,
+    by_set,
+    curve_table,
+    win_matrix,
+)
 
 
 def arguments(*words):
@@ -46,6 +52,9 @@ def test_tables_pair_seeds_and_count_wins():
     assert "+0.050 ± 0.000" in curve_table(curves)
     rows = [line.split(" | ")[0] for line in curve_table(curves).splitlines()[2:]]
     assert rows == ["| self_paced", "| foreground_random"]
+    table = budget_table(curves).splitlines()
+    assert table[0] == "| strategy | Dice at 5 | 5th percentile | Dice at 10 | 5th percentile |"
+    assert table[2].startswith("| self_paced | 0.500 ± 0.000 | 0.100 | 0.710 ± 0.025 | 0.100 |")
     assert "3 of 3" in win_matrix(curves)
     assert "0 of 3" in win_matrix(curves)
 
