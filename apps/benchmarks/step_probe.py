@@ -170,13 +170,13 @@ def _make_state(probe: Probe) -> TrainingState:
     from spss.training.acceleration import Acceleration
     from spss.training.budget import Budget
     from spss.training.engine import TrainingState
-    from spss.training.network_plan import plan_architecture
+    from spss.training.network_plan import SMALL, plan_architecture
     from spss.training.optimiser import make_optimiser
     from spss.training.teacher import make_teacher
 
     cpu = torch.device("cpu")
     student = build_segmenter(
-        plan_architecture(probe.patch, SPACING_MM, "unet"),
+        plan_architecture(probe.patch, SPACING_MM, SMALL),
         class_count=probe.classes,
         embedding_channels=probe.embedding,
     )

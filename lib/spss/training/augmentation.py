@@ -48,12 +48,12 @@ def random_matrix(
     *,
     rotation_degrees: tuple[float, float, float],
     spacing_mm: SpacingMm,
-    turn_plane: tuple[int, int] | None,
     generator: torch.Generator,
 ) -> Tensor:
-    """``(3, 3)`` rotation and scaling in millimetres, written in voxels; maybe turned and mirrored.
+    """``(3, 3)`` rotation and scaling in millimetres, written in voxels.
 
-    Rotation acts on millimetres, else it would shear an anisotropic volume.
+    Rotation acts on millimetres, else it would shear an anisotropic volume. Nothing is mirrored:
+    left and right differ in a patient.
     """
     matrix = torch.eye(3)
     for axis, largest in enumerate(rotation_degrees):
@@ -61,8 +61,6 @@ def random_matrix(
     scale = torch.tensor([1 + config.scale * _signed(generator) for _ in range(3)])
     common = 1 + config.scale * _signed(generator)
     matrix = matrix * (common * scale.sqrt())
-    if turn_plane is not None:
-        matrix = matrix @ _turn(turn_plane, generator)
     spacing = torch.tensor(spacing_mm)
     return matrix * spacing / spacing[:, None]
 
@@ -137,18 +135,6 @@ def _rotation(axis: int, radians: float) -> Tensor:
     matrix = torch.eye(3)
     matrix[first, first] = matrix[second, second] = math.cos(radians)
     matrix[first, second], matrix[second, first] = -math.sin(radians), math.sin(radians)
-    return matrix
-
-
-def _turn(plane: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """One of a square's eight turns and mirror images, drawn evenly."""
-    first, second = plane
-    matrix = torch.eye(3)
-    for axis in plane:
-        if _chance(generator) < 0.5:
-            matrix[axis, axis] = -1.0
-    if _chance(generator) < 0.5:
-        matrix[[first, second]] = matrix[[second, first]]
     return matrix
 
 

@@ -97,7 +97,6 @@ class PatchCutter:
             config,
             rotation_degrees=plan.rotation_degrees,
             spacing_mm=plan.spacing_mm,
-            turn_plane=plan.turn_plane,
             generator=random,
         )
         bend = random_bend(config, plan.patch_size, spacing_mm=plan.spacing_mm, generator=random)

@@ -10,14 +10,10 @@ from numpy.typing import NDArray
 
 from spss.networks import Architecture
 from spss.training.fingerprint import Fingerprint
-from spss.training.network_plan import plan_architecture, round_up
+from spss.training.network_plan import NetworkKind, network_kind, plan_architecture, round_up
 from spss.training.normalisation import Normalisation, plan_normalisation
 from spss.training.planned_spacing import coarser_factors, low_resolution_axis, plan_spacing
 from spss.types import Shape, SpacingMm
-
-BYTES_PER_VOXEL = {"unet": 700, "dynunet": 2600}
-"""Peak training memory per voxel of a batch (activations, gradients, maps): estimated on the safe
-side for float32; a method with several passes may need more."""
 
 NETWORK_BYTES = 0.3e9
 """Weights, optimiser, teacher and snapshot."""
@@ -50,8 +46,8 @@ class Plan:
         normalisation: see `Normalisation`.
         low_resolution_axis: axis whose voxels are at least three times longer, or None.
         rotation_degrees: largest random rotation about each axis.
-        turn_plane: the two axes that may be swapped and flipped at random, since the stored grids
-            of the set are themselves transposed against each other; None where they agree.
+        turn_plane: the two axes of the acquired plane where fields of view lie both upright and
+            across, so that patients lie turned against each other; None where they agree.
         median_shape: of the volumes at that spacing, for the words.
         case_count: volumes the plan rests on.
         memory_gb: the budget it was made for.
@@ -93,8 +89,8 @@ class Plan:
         )
         if self.turn_plane is not None:
             words += (
-                f" Volumes are transposed against each other in axes {self.turn_plane}: "
-                "patches are turned and mirrored there at random."
+                f" Fields of view lie both upright and across in axes {self.turn_plane}: "
+                f"patches are turned there by up to {max(self.rotation_degrees):.0f} degrees."
             )
         return words
 
@@ -118,9 +114,9 @@ def make_plan(
 
     Spacing: the median along each axis; along a low-resolution axis the 10th percentile; coarser
     where the maps of the largest volume would not fit the memory, and on a CPU where the median
-    volume is large (a step at full resolution would take seconds). Patch: the
-    median volume (in a plane in which volumes are transposed the median of their longer side, so
-    that a turned volume still fits), shrunk along its relatively longest axis until a batch fits
+    volume is large (a step at full resolution would take seconds). Patch: the median volume (in a
+    plane in which fields of view lie both upright and across the median of their longer side, so
+    that either fits), shrunk along its relatively longest axis until a batch fits
     the budget. Batch: what fits, 1 to 4.
     """
     spacing = plan_spacing(fingerprint.spacings_mm)
@@ -134,9 +130,9 @@ def make_plan(
         coarser_for, coarser = max(factors.items(), key=lambda item: item[1])
     spacing = np.where(np.arange(3) == low_axis, spacing, spacing * coarser)
     wanted = _wanted_patch(fingerprint, spacing, turn_plane)
-    family = "dynunet" if on_gpu else "unet"
-    budget = _voxel_budget(family, memory_gb, on_gpu)
-    patch, architecture = _fit_patch(wanted, spacing, family, budget)
+    kind = network_kind(on_gpu=on_gpu, thick_slices=low_axis is not None)
+    budget = _voxel_budget(kind, memory_gb, on_gpu)
+    patch, architecture = _fit_patch(wanted, spacing, kind, budget)
     shapes = _planned_shapes(fingerprint, spacing)
     median = np.median(shapes, axis=0).round().astype(int)
     return Plan(
@@ -146,7 +142,7 @@ def make_plan(
         architecture=architecture,
         normalisation=plan_normalisation(fingerprint.intensities),
         low_resolution_axis=low_axis,
-        rotation_degrees=_rotation(low_axis, patch),
+        rotation_degrees=_rotation(low_axis, patch, turned=turn_plane is not None),
         turn_plane=turn_plane,
         median_shape=_triple(median.tolist()),
         case_count=len(shapes),
@@ -173,10 +169,13 @@ def _wanted_patch(
 
 
 def _turn_plane(fingerprint: Fingerprint, low_axis: int | None) -> tuple[int, int] | None:
-    """The plane in which some volumes' grids are transposed, judged by sizes alone.
+    """The plane in which fields of view lie both upright and across, judged by sizes alone.
 
-    Only for anisotropic sets: there the two fine axes span the acquired plane. They are transposed
-    if, among volumes that are clearly oblong, both orders occur (each in at least 5 %).
+    Only for anisotropic sets: there the two fine axes span the acquired plane, and the scanner's
+    operator turns it to the organ. It is turned if, among volumes that are clearly oblong, both
+    orders occur (each in at least 5 %). The patients are turned then, never mirrored: in ACDC the
+    right ventricle lies at 121° to 205° from the left one in upright fields of view, at 166° to
+    254° in those that lie across.
     """
     if low_axis is None:
         return None
@@ -195,21 +194,21 @@ def _whole_bytes(class_count: int) -> int:
     return 8 * class_count + 2 * (class_count + 2) + 4 + 1 + 8
 
 
-def _voxel_budget(family: str, memory_gb: float, on_gpu: bool) -> int:
+def _voxel_budget(kind: NetworkKind, memory_gb: float, on_gpu: bool) -> int:
     """Voxels of one batch; half the memory is kept for unlabelled volumes and a teacher."""
     taken = NETWORK_BYTES + (0 if on_gpu else LIBRARY_BYTES)
     free = max(memory_gb * 1e9 - taken, 0.1e9) / 2
-    voxels = int(free / BYTES_PER_VOXEL[family])
+    voxels = int(free / kind.bytes_per_voxel)
     return voxels if on_gpu else min(voxels, CPU_VOXELS_PER_STEP)
 
 
 def _fit_patch(
-    wanted: NDArray[np.float64], spacing: NDArray[np.float64], family: str, budget: int
+    wanted: NDArray[np.float64], spacing: NDArray[np.float64], kind: NetworkKind, budget: int
 ) -> tuple[Shape, Architecture]:
     """Shrinks the axis that is longest relative to the wanted patch until one patch fits."""
     size = _triple([int(value) for value in wanted.round()])
     while True:
-        architecture = plan_architecture(size, _triple(spacing.tolist()), family)
+        architecture = plan_architecture(size, _triple(spacing.tolist()), kind)
         patch = round_up(size, architecture.total_stride)
         if np.prod(patch) <= budget or max(size) <= 8:
             return patch, architecture
@@ -221,14 +220,15 @@ def _fit_patch(
         size = _triple(smaller)
 
 
-def _rotation(low_axis: int | None, patch: Shape) -> tuple[float, float, float]:
-    """±15° about every axis; in anisotropic sets only in the fine plane, ±30°.
+def _rotation(low_axis: int | None, patch: Shape, *, turned: bool) -> tuple[float, float, float]:
+    """±15° about every axis; in anisotropic sets only in the fine plane, ±30°, or ±45° if turned.
 
     nnU-Net turns by ±30°, and by ±180° in the plane of anisotropic sets; with few labels and short
     trainings smaller turns of organs that patients all hold alike learn faster.
     """
     if low_axis is not None:
-        return _triple([30.0 if axis == low_axis else 0.0 for axis in range(3)])
+        largest = 45.0 if turned else 30.0
+        return _triple([largest if axis == low_axis else 0.0 for axis in range(3)])
     thin = [axis for axis in range(3) if patch[axis] == 1]
     if thin:
         return _triple([30.0 if axis in thin else 0.0 for axis in range(3)])

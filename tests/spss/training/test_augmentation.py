@@ -27,7 +27,6 @@ def test_image_and_label_stay_aligned_under_every_change():
                 config,
                 rotation_degrees=(15, 15, 15),
                 spacing_mm=(1, 1, 1),
-                turn_plane=(0, 1),
                 generator=generator,
             ),
             bend=random_bend(config, (24, 24, 24), spacing_mm=(1, 1, 1), generator=generator),
@@ -43,12 +42,23 @@ def test_rotation_keeps_millimetres_in_an_anisotropic_volume():
         AugmentationConfig(scale=0),
         rotation_degrees=(40, 0, 0),
         spacing_mm=(1, 1, 8),
-        turn_plane=None,
         generator=_generator(1),
     )
     in_mm = torch.diag(torch.tensor([1.0, 1.0, 8.0])) @ matrix
     in_mm = in_mm @ torch.diag(torch.tensor([1.0, 1.0, 1 / 8]))
     assert torch.allclose(in_mm @ in_mm.T, torch.eye(3), atol=1e-5)
+
+
+def test_no_patient_is_mirrored():
+    generator = _generator(2)
+    for _ in range(50):
+        matrix = random_matrix(
+            AugmentationConfig(),
+            rotation_degrees=(0, 0, 90),
+            spacing_mm=(1, 1, 8),
+            generator=generator,
+        )
+        assert torch.linalg.det(matrix) > 0
 
 
 def test_thin_axes_are_not_bent():

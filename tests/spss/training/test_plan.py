@@ -33,15 +33,19 @@ def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
     assert plan.architecture.strides[0] == (2, 2, 1)
     assert plan.low_resolution_axis == 2
     assert plan.rotation_degrees[:2] == (0, 0)
+    assert plan.architecture.kernels[0] == (3, 3, 1)
+    assert len(set(plan.architecture.kernels)) == 2  # thick where the others have caught up
 
 
-def test_grids_transposed_between_patients_are_noticed_and_fit_either_way():
+def test_fields_of_view_that_lie_both_ways_are_noticed_and_fit_either_way():
     shapes = [(108, 128, 9)] * 6 + [(128, 108, 8)] * 3
     plan = _plan(shapes, [(3, 3, 18)] * 9)
     assert plan.turn_plane == (0, 1)
     assert min(plan.patch_size[:2]) >= 128
-    assert "transposed" in plan.in_words()
-    assert _plan(shapes[:6], [(3, 3, 18)] * 6).turn_plane is None
+    assert "turned there by up to 45 degrees" in plan.in_words()
+    upright = _plan(shapes[:6], [(3, 3, 18)] * 6)
+    assert upright.turn_plane is None
+    assert plan.rotation_degrees[2] > upright.rotation_degrees[2]
 
 
 @pytest.mark.parametrize(
