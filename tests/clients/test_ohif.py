@@ -85,7 +85,7 @@ def test_next_sample_and_training_from_the_panel(
     viewer.open_active_learning()
     assert {"self_paced", "strided", "random", "first"} <= set(viewer.strategies())
     assert viewer.press_training() == "Stop Training"
-    percents = watch_the_bar(viewer, seconds=300)
+    percents = watch_the_bar(viewer, seconds=900)
     viewer.show_bars()
     viewer.screenshot(pictures / "ohif-4-training.png")
     assert percents == sorted(percents)
