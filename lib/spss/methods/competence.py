@@ -65,19 +65,20 @@ class Competence:
         self._wanted = MEMORY * self._wanted + sums[2]
 
     @property
-    def dice(self) -> float:
-        """Mean over the annotated foreground classes; 0 before the first batch."""
+    def dice(self) -> float | None:
+        """Mean over the annotated foreground classes; None before there were any."""
         seen = self._wanted > 0
         if not bool(seen.any()):
-            return 0.0
+            return None
         return float((2 * self._overlap[seen] / self._both[seen]).mean())
 
     @property
     def share(self) -> float:
-        """0…1: how much of its weight the teacher has earned."""
-        if self._high <= 0:
+        """0…1: how much of its weight the teacher has earned; 1 while nothing tells."""
+        dice = self.dice
+        if dice is None or self._high <= 0:
             return 1.0
-        return min(max((self.dice - self._low) / (self._high - self._low), 0.0), 1.0)
+        return min(max((dice - self._low) / (self._high - self._low), 0.0), 1.0)
 
     def state_dict(self) -> dict[str, Any]:
         """The sums."""

@@ -193,7 +193,7 @@ class Spss(Method):
             "consistency": consistency.detach(),
             "selected": selected.float().mean(),
             "trust": trust.mean(),
-            "competence": torch.tensor(self.competence.dice),
+            "competence": torch.tensor(self.competence.share),
         }
         if embedding is not None:
             contrast = self._contrast(embedding, targets, selected, context)
@@ -207,7 +207,8 @@ class Spss(Method):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See `Method.load_state_dict`."""
-        self.competence.load_state_dict(state)
+        if state:  # nothing in checkpoints of before
+            self.competence.load_state_dict(state)
 
     @torch.no_grad()
     def _select(self, teacher: Tensor, valid: Tensor, fraction: float) -> Tensor:

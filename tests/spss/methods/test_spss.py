@@ -96,12 +96,11 @@ def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes() 
     object.__setattr__(context, "teach", lambda image: pytest.fail("asked"))
     spss.training_step(volumes(), context)
     assert spss.composition(0.1, 4) == (4, 0)
+    assert spss.composition(0.5, 4)[1] > 0
     assert method(consistency_weight=0.0).composition(0.9, 4) == (4, 0)
 
 
-def test_a_teacher_that_fails_on_the_drawn_planes_is_silent_and_one_that_knows_them_teaches() -> (
-    None
-):
+def test_a_teacher_is_silent_until_it_knows_the_drawn_planes() -> None:
     batch = volumes()
     drawn = torch.nn.functional.one_hot(batch.truth[0, 4], 3).movedim(-1, 0).float()
 
@@ -123,7 +122,8 @@ def test_competence_survives_a_restart() -> None:
     spss, other = method(), method()
     spss.training_step(volumes(), context_at(0.9))
     other.load_state_dict(spss.state_dict())
-    assert other.competence.dice == spss.competence.dice > 0
+    assert other.competence.dice == spss.competence.dice
+    assert spss.competence.dice is not None
 
 
 def test_the_teacher_never_contradicts_an_annotated_voxel() -> None:
