@@ -155,13 +155,12 @@ def _state(
 
 
 def _planted(state: ImageState, kind: str, notes: Any, rng: np.random.Generator) -> ImageState:
-    """The same volume with other scores: by lot, or the true error of each plane."""
+    """The same volume with other scores: by lot, or the gain by true errors and true shapes."""
     assert state.scores is not None  # every training volume is scored
     axes = []
     for axis, scores in enumerate(state.scores.axes):
         if kind == "oracle":
-            errors = notes[state.image_id]["error"][axis]
-            values = np.asarray([error or 0.0 for error in errors], np.float32)
+            values = np.asarray(notes[state.image_id]["gain"][axis], np.float32)
         else:
             values = rng.random(len(scores.score)).astype(np.float32)
         zeros = np.zeros_like(values)
@@ -169,6 +168,7 @@ def _planted(state: ImageState, kind: str, notes: Any, rng: np.random.Generator)
             replace(
                 scores,
                 score=values,
+                gain=values,
                 contour_mm=zeros,
                 least_certain=np.zeros(len(values), np.uint8),
             )

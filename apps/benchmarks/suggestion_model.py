@@ -15,6 +15,7 @@ import numpy as np
 from spss.annotation import Plane
 from spss.datasets import Annotations, Dataset, load_label_of, split
 from spss.suggestion import OrganSummary, ScoreNote
+from spss.suggestion.gain import expected_gain
 from spss.suggestion.score_image import score_image
 from spss.types import ClassMap
 from spss.volumes import read_image, read_label, replace_atomically
@@ -55,7 +56,7 @@ class Rounds:
         return _remembered(folder / "test.json", lambda: self._test(folder, annotations, recipe))
 
     def notes(self, annotations: Annotations, recipe: Recipe) -> Mapping[str, Document]:
-        """Training case → ``note``, ``organ`` and true ``error`` per axis and plane."""
+        """Training case → ``note``, ``organ``, true ``error`` and ``gain`` per axis and plane."""
         folder = self._folder(annotations, recipe)
         return _remembered(folder / "notes.json", lambda: self._score(folder, annotations, recipe))
 
@@ -120,10 +121,13 @@ class Rounds:
                 model=folder.name,
                 class_names=self.dataset.class_names,
             )
+            count = len(self.dataset.class_names)
+            errors = plane_errors(predictor.classes, truth, count)
             notes[name] = {
                 "note": note.to_json(),
                 "organ": None if organ is None else organ.to_json(),
-                "error": plane_errors(predictor.classes, truth, len(self.dataset.class_names)),
+                "error": errors,
+                "gain": true_gain(truth, errors, count),
             }
         return notes
 
@@ -161,6 +165,12 @@ def plane_errors(predicted: ClassMap, truth: ClassMap, count: int) -> list[list[
         ]
         for axis in range(3)
     ]
+
+
+def true_gain(truth: ClassMap, errors: list[list[float | None]], count: int) -> list[list[float]]:
+    """`expected_gain` of somebody who knows the truth: what the oracle ranks by."""
+    known = [np.asarray([error or 0.0 for error in axis], np.float32) for axis in errors]
+    return [axis.round(4).tolist() for axis in expected_gain(truth, known, class_count=count)]
 
 
 def _dice_along(predicted: ClassMap, truth: ClassMap, count: int, axis: int) -> list[float]:

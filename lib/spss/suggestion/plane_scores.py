@@ -20,7 +20,7 @@ class AxisScores:
     """One number a plane, for the planes of one axis; all arrays are ``(planes,)``.
 
     Attributes:
-        score: float32, what strategies rank by.
+        score: float32, expected error and disagreement; `self_paced` ranks by the ``gain`` in it.
         entropy: float32 in [0, 1], mean entropy in and around the plane's least certain class.
         least_certain: uint8, that class; 0 where nothing is predicted on the plane.
         disagreement: float32 in [0, 1], share of the foreground of draft and prediction on which
@@ -28,6 +28,8 @@ class AxisScores:
         untrusted: float32 in [0, 1], share of the foreground and its surroundings that self-paced
             selection would not let the student learn from.
         expected_error: float32 in [0, 1], 1 - Dice of the plane as the entropy foretells it.
+        gain: float32 in [0, 2], error of the whole volume that drawing the plane could mend, see
+            `expected_gain`.
         contour_mm: float32, length of the predicted contours: what drawing the plane costs.
     """
 
@@ -37,6 +39,7 @@ class AxisScores:
     disagreement: NDArray[np.float32]
     untrusted: NDArray[np.float32]
     expected_error: NDArray[np.float32]
+    gain: NDArray[np.float32]
     contour_mm: NDArray[np.float32]
 
 

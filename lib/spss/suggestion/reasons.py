@@ -81,6 +81,7 @@ def _numbers(scores: AxisScores, index: int, cohort: Cohort, standing: Standing)
             f"(entropy {scores.entropy[index]:.2f}, {trust} percentile of trust)"
         )
         parts.append(f"expected Dice {1 - scores.expected_error[index]:.2f}")
+        parts.append(f"drawing it could raise the volume's by up to {scores.gain[index]:.2f}")
     else:
         parts.append("nothing is predicted on this plane")
     if scores.disagreement[index] > 0:

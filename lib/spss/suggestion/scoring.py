@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from spss.errors import InputError
 from spss.suggestion.contour import contour_mm
+from spss.suggestion.gain import expected_gain
 from spss.suggestion.plane_scores import AxisScores, PlaneScores
 from spss.suggestion.trust import expected_error, untrusted_share
 from spss.types import ClassMap, Probabilities, ScalarMap, SpacingMm
@@ -60,9 +61,14 @@ def score_planes(
     cost_mm = contour_mm(classes, spacing_mm)
     distrust = untrusted_share(classes, entropy, band, class_count=class_count)
     error = expected_error(classes > 0, entropy, band, class_count=class_count)
+    columns = [
+        _class_scores([tables[axis] for tables in per_class], differ[axis]) for axis in range(3)
+    ]
+    gain = expected_gain(classes, [each["score"] for each in columns], class_count=class_count)
     first, second, third = (
         AxisScores(
-            **_class_scores([tables[axis] for tables in per_class], differ[axis]),
+            **columns[axis],
+            gain=gain[axis],
             disagreement=differ[axis].astype(np.float32),
             untrusted=distrust[axis],
             expected_error=error[axis],

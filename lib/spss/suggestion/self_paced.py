@@ -66,11 +66,12 @@ def self_paced(cohort: Cohort, count: int, rng: np.random.Generator) -> list[Sug
     """Asks where the model is least to be trusted; before there are scores, as `strided`.
 
     What self-paced training masks out as unreliable is what is worth asking about. Every scored
-    volume offers the best-scored plane of its organ's broad part, for two suggestions of three that
-    of a class drawn by lot. Volumes are drawn with a probability that grows with the score, with
-    how unlike they are to annotated ones and to those just chosen, and not taken from the top:
-    there lie the outliers and, of a young network, the failures. The power noise of ClaSP-PE
-    (arXiv:2601.13677): the largest log(score) + Gumbel / beta wins, beta grows with planes drawn.
+    volume offers the plane of its organ's broad part from which most of that could be mended (see
+    `expected_gain`), for two suggestions of three that of a class drawn by lot. Volumes are drawn
+    with a probability that grows with that gain, with how unlike they are to annotated ones and to
+    those just chosen, and not taken from the top: there lie the outliers and, of a young network,
+    the failures. The power noise of ClaSP-PE (arXiv:2601.13677): the largest log(gain) +
+    Gumbel / beta wins, beta grows with planes drawn.
     """
     scored = [index for index in cohort.free if cohort.images[index].scores is not None]
     if not scored:
@@ -132,7 +133,7 @@ def _fill_row(
     assert image.scores is not None  # the caller offers scored volumes only
     scores = image.scores.axes[cohort.axis]
     cost = scores.contour_mm[planes]
-    values = scores.score[planes].astype(np.float64) * SECOND_PLANE ** len(image.planes)
+    values = scores.gain[planes].astype(np.float64) * SECOND_PLANE ** len(image.planes)
     if cost.any():
         relative = cost * (cost.size / float(cost.sum()))
         values /= np.minimum(np.maximum(relative, 0.25), 4.0) ** COST_POWER

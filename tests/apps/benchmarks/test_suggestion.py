@@ -8,17 +8,17 @@ import pytest
 
 from spss.datasets import make_phantoms
 from spss.errors import InputError
-from spss.volumes import Grid, read_image, read_label
-from spss_apps.benchmarks import suggestion, suggestion_cell
+from spss.volumes import read_image, read_label
+from spss_apps.benchmarks import suggestion, suggestion_cell, suggestion_data
 from spss_apps.benchmarks.suggestion_cell import Cell, run_cell
 from spss_apps.benchmarks.suggestion_data import (
     coarse_image,
     coarse_label,
-    coarsening,
+    halving,
     small_dataset,
 )
 from spss_apps.benchmarks.suggestion_error import sight_of
-from spss_apps.benchmarks.suggestion_model import Rounds, plane_errors
+from spss_apps.benchmarks.suggestion_model import Rounds, plane_errors, true_gain
 from spss_apps.benchmarks.suggestion_table import (
     area,
     budget_table,
@@ -72,10 +72,25 @@ def test_unknown_strategies_and_absent_sets_are_refused(tmp_path):
         suggestion.run(arguments("--data", str(tmp_path), "--strategies", "best"))
 
 
-def test_volumes_are_halved_until_small_and_thick_slices_stay():
-    assert coarsening(Grid((35, 50, 35), np.eye(4))) == (2, 2, 2)
-    assert coarsening(Grid((216, 256, 10), np.diag([1.5, 1.5, 9, 1]))) == (4, 4, 1)
-    assert coarsening(Grid((6, 6, 6), np.eye(4))) == (2, 2, 2)
+def test_thick_slices_are_not_halved():
+    assert halving((1.0, 1.0, 1.0)) == (2, 2, 2)
+    assert halving((1.5, 1.5, 9.0)) == (2, 2, 1)
+
+
+def test_large_fields_of_view_are_cropped_about_the_organ_and_stay_in_place(tmp_path, monkeypatch):
+    large = make_phantoms(tmp_path / "set", 3, shape=(40, 44, 40))
+    monkeypatch.setattr(suggestion_data, "SMALL", 100)
+    monkeypatch.setattr(suggestion_data, "MARGIN_MM", 2.0)
+    small = small_dataset(tmp_path / "set", tmp_path)
+    for before, after in zip(large.cases, small.cases, strict=True):
+        whole, part = read_label(before.label), read_label(after.label)
+        assert part.size < whole.size / 8
+        assert 0.7 < 8 * (part > 0).sum() / (whole > 0).sum() < 1.5
+        centres = [
+            read_image(case.image).affine @ [*np.argwhere(label > 0).mean(0), 1]
+            for case, label in ((before, whole), (after, part))
+        ]
+        np.testing.assert_allclose(centres[0], centres[1], atol=0.7)
 
 
 def test_the_commonest_class_of_a_block_stays():
@@ -135,6 +150,7 @@ def no_training(monkeypatch):
             note = ScoreNote("m", self.dataset.class_names, scores, np.ones(3, np.float32))
             errors = [[0.5] * size for size in truth.shape]
             found[name] = {"note": note.to_json(), "organ": None, "error": errors}
+            found[name]["gain"] = true_gain(truth, errors, 3)
         return found
 
     monkeypatch.setattr(Rounds, "test_dice", dice)

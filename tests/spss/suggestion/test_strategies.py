@@ -35,7 +35,7 @@ def scored(name, peak, score, **changes):
         values[peak] = score
         zeros = np.zeros(size, np.float32)
         certain = (values > 0).astype(np.uint8)
-        return AxisScores(values, values / 2, certain, zeros, values, values, zeros)
+        return AxisScores(values, values / 2, certain, zeros, values, values, values, zeros)
 
     return state(name, scores=PlaneScores(tuple(axis(size) for size in SHAPE)), **changes)
 
@@ -274,7 +274,7 @@ def test_of_planes_alike_in_score_the_shorter_contour_is_asked_for():
     score = first.score.copy()
     score[9] = score[11]
     classes = (score > 0).astype(np.uint8)
-    first = replace(first, score=score, contour_mm=contour, least_certain=classes)
+    first = replace(first, gain=score, contour_mm=contour, least_certain=classes)
     axes = (first, *others)
     (suggestion,) = ask([replace(image, scores=PlaneScores(axes))], axis=0)
     assert suggestion.plane.index == 9
