@@ -13,23 +13,27 @@ from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 STYLE = {"oracle": "--", "random_scores": ":"}
 """Lines of the sanity runs; strategies are drawn through."""
 
+LEAST_SEEDS = 4
+"""With fewer an interval is wider than the figure."""
+
 
 def draw_curves(sets: Mapping[str, Curves], path: Path) -> None:
     """One panel a data set: mean test Dice over planes drawn, one line a strategy."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.0 + 5.0 * len(sets), 4.0), layout="constrained")
-    for place, (name, curves) in enumerate(sets.items()):
+    for place, (set_name, curves) in enumerate(sets.items()):
         axes = figure.add_subplot(1, len(sets), place + 1)
         for strategy, cells in curves.items():
             planes, mean, half = points(list(cells.values()))
-            line = axes.plot(planes, mean, STYLE.get(strategy, "-"), marker="o", label=strategy)
-            axes.fill_between(
-                planes, mean - half, mean + half, alpha=0.12, color=line[0].get_color()
-            )
-        axes.set_title(name)
+            name = f"{strategy} ({len(cells)})"
+            line = axes.plot(planes, mean, STYLE.get(strategy, "-"), marker="o", label=name)
+            if len(cells) >= LEAST_SEEDS:
+                color = line[0].get_color()
+                axes.fill_between(planes, mean - half, mean + half, alpha=0.12, color=color)
+        axes.set_title(set_name)
         axes.set_xlabel("planes drawn")
-        axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+        axes.set_ylabel("mean test Dice, 95 % interval over (seeds)")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     save_figure(figure, path)
