@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,12 @@ import numpy as np
 from spss.types import ClassMap
 from spss_app.dicomweb.series import Series
 from spss_apps.clients.ohif import Ohif
+
+_LOADING_S = 5.0
+"""A slice that is not there yet is loaded within this time, on a busy machine too."""
+
+_TRIES = 2
+"""Of either end: the slice shown before may be the one that the wrong end leads to."""
 
 _PLACED = """() => {
   const segmentation = services.segmentationService.getSegmentations()[0];
@@ -77,13 +84,23 @@ def jump_to(viewer: Ohif, series: Series, index: int, view: str | None = None) -
     """
     view = view or viewer.active_view()
     last = series.shape[2] - 1
-    for place in (index, last - index):
+    for place in (index, last - index) * _TRIES:
         viewer.jump(place, view)
-        shown = slice_shown(viewer, series, view)
+        shown = _settled(viewer, series, view, (index, last - index))
         if shown == index:
             return
     msg = f"OHIF shows slice {shown} where slice {index} was asked for."
     raise ValueError(msg)
+
+
+def _settled(viewer: Ohif, series: Series, view: str, wanted: tuple[int, int]) -> int:
+    """The slice shown, once it is one of the two a jump leads to: a page loads it first."""
+    deadline = time.monotonic() + _LOADING_S
+    while (shown := slice_shown(viewer, series, view)) not in wanted:
+        if time.monotonic() > deadline:
+            break
+        viewer.page.wait_for_timeout(100)
+    return shown
 
 
 def slice_shown(viewer: Ohif, series: Series, view: str) -> int:
