@@ -13,7 +13,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+from monai.transforms.utils import generate_spatial_bounding_box
 
 from spss.datasets import Dataset, open_decathlon
 from spss.types import ClassMap, ImageArray, SpacingMm
@@ -89,15 +89,15 @@ def _box(
     label: ClassMap, spacing_mm: SpacingMm, factors: tuple[int, ...]
 ) -> tuple[slice, slice, slice]:
     """The part that is kept: of large volumes, along the fine axes, the organ; of others all."""
-    parts = [slice(0, size) for size in label.shape]
-    if label.size / math.prod(factors) > SMALL and label.any():
-        (organ,) = ndimage.find_objects((label > 0).astype(np.uint8))
-        for axis, factor in enumerate(factors):
-            margin = math.ceil(MARGIN_MM / spacing_mm[axis])
-            if factor > 1:
-                low, high = organ[axis].start - margin, organ[axis].stop + margin
-                parts[axis] = slice(max(low, 0), min(high, label.shape[axis]))
-    first, second, third = parts
+    whole = (slice(0, label.shape[0]), slice(0, label.shape[1]), slice(0, label.shape[2]))
+    if label.size / math.prod(factors) <= SMALL or not label.any():
+        return whole
+    margin = [math.ceil(MARGIN_MM / size_mm) for size_mm in spacing_mm]
+    ends = generate_spatial_bounding_box(label[None], margin=margin, allow_smaller=True)
+    first, second, third = (
+        slice(start, stop) if factor > 1 else all_of_it
+        for start, stop, factor, all_of_it in zip(*ends, factors, whole, strict=True)
+    )
     return first, second, third
 
 

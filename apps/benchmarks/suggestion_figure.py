@@ -33,9 +33,9 @@ def draw_curves(sets: Mapping[str, Curves], path: Path) -> None:
                 axes.fill_between(planes, mean - half, mean + half, alpha=0.12, color=color)
         axes.set_title(set_name)
         axes.set_xlabel("planes drawn")
-        axes.set_ylabel("mean test Dice, 95 % interval over (seeds)")
+        axes.set_ylabel("mean test Dice, 95 % interval")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", title="strategy (seeds)")
     save_figure(figure, path)
 
 

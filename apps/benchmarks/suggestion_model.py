@@ -111,23 +111,21 @@ class Rounds:
 
     def _score(self, folder: Path, annotations: Annotations, recipe: Recipe) -> Document:
         """Scores of all planes that could be drawn next, and their true errors."""
-        predictor = _Recorder(self._predictor(folder, annotations, recipe))
+        predictor = self._predictor(folder, annotations, recipe)
+        names = self.dataset.class_names
         notes = {}
         for name in split(self.dataset)["train"]:
             volume, truth = self._read(name)
+            prediction = predictor.predict(volume, uncertainty=True)
             note, organ = score_image(
-                predictor,  # type: ignore[arg-type]
-                volume,
-                model=folder.name,
-                class_names=self.dataset.class_names,
+                predictor, volume, model=folder.name, class_names=names, prediction=prediction
             )
-            count = len(self.dataset.class_names)
-            errors = plane_errors(predictor.classes, truth, count)
+            errors = plane_errors(prediction.classes, truth, len(names))
             notes[name] = {
                 "note": note.to_json(),
                 "organ": None if organ is None else organ.to_json(),
                 "error": errors,
-                "gain": true_gain(truth, errors, count),
+                "gain": true_gain(truth, errors, len(names)),
             }
         return notes
 
@@ -136,24 +134,6 @@ class Rounds:
         volume = read_image(case.image)
         assert case.label is not None  # the small set has labelled cases only
         return volume, read_label(case.label, like=volume)
-
-
-class _Recorder:
-    """A predictor that keeps what it predicted last: the true error needs it once more."""
-
-    classes: ClassMap
-
-    def __init__(self, predictor: Any) -> None:
-        self._predictor = predictor
-
-    def predict(self, *arguments: Any, **options: Any) -> Any:
-        """As the predictor does."""
-        prediction = self._predictor.predict(*arguments, **options)
-        self.classes = prediction.classes
-        return prediction
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._predictor, name)
 
 
 def plane_errors(predicted: ClassMap, truth: ClassMap, count: int) -> list[list[float | None]]:

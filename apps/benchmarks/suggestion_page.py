@@ -11,6 +11,7 @@ from spss_apps.benchmarks.suggestion_figure import draw_curves
 from spss_apps.benchmarks.suggestion_latency import Latency, latency_table
 from spss_apps.benchmarks.suggestion_table import (
     Curves,
+    Document,
     budget_table,
     by_set,
     curve_table,
@@ -55,7 +56,7 @@ def write_page(page: Path, folder: Path, *, command: str) -> None:
 
 def _recipe(curves: Curves) -> str:
     """What all cells of a set share."""
-    document = next(cell for seeds in curves.values() for cell in seeds.values())
+    document = _first(curves)
     cell = document["cell"]
     return (
         f"Planes along axis {cell['axis']}, drawn in rounds of {cell['per_round']} up to "
@@ -67,11 +68,11 @@ def _recipe(curves: Curves) -> str:
 
 def _axes(sets: dict[str, Curves]) -> dict[str, tuple[int]]:
     """Along which axis each set's planes were drawn."""
-    cells = {
-        name: next(cell for seeds in curves.values() for cell in seeds.values())["cell"]
-        for name, curves in sets.items()
-    }
-    return {name: (int(cell["axis"]),) for name, cell in cells.items()}
+    return {name: (int(_first(curves)["cell"]["axis"]),) for name, curves in sets.items()}
+
+
+def _first(curves: Curves) -> Document:
+    return next(cell for seeds in curves.values() for cell in seeds.values())
 
 
 def _calibration(documents: list[dict[str, Any]]) -> str:

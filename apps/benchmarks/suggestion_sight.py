@@ -32,7 +32,14 @@ def model_notes(data: Path, model: Path, *, volumes: int) -> dict[str, Document]
         volume = read_image(case.image)
         assert case.label is not None  # the benchmark's sets are labelled throughout
         truth = read_label(case.label, like=volume)
-        note, _ = score_image(predictor, volume, model=model.name, class_names=dataset.class_names)
-        predicted = predictor.predict(volume).classes
-        notes[name] = {"note": note.to_json(), "error": plane_errors(predicted, truth, count)}
+        prediction = predictor.predict(volume, uncertainty=True)
+        note, _ = score_image(
+            predictor,
+            volume,
+            model=model.name,
+            class_names=dataset.class_names,
+            prediction=prediction,
+        )
+        errors = plane_errors(prediction.classes, truth, count)
+        notes[name] = {"note": note.to_json(), "error": errors}
     return notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from spss.contrast import bidirectional_contrast
 from spss.methods.batch import Batch
-from spss.methods.competence import Competence
 from spss.methods.losses import segmentation_loss
 from spss.methods.method import Method, StepContext, StepLosses
 from spss.methods.schedule import late_ramp
@@ -56,12 +55,6 @@ class SpssConfig:
     )
     ramp_length: float = field(
         default=0.3, metadata={"help": "share of the training over which its weight grows"}
-    )
-    competence_low: float = field(
-        default=0.4, metadata={"help": "teacher's Dice on drawn planes up to which it is silent"}
-    )
-    competence_high: float = field(
-        default=0.7, metadata={"help": "Dice from which it speaks in full; 0 = it always does"}
     )
     selection: bool = field(
         default=True, metadata={"help": "SU: only the most certain voxels of each class and image"}
@@ -110,9 +103,8 @@ class Spss(Method):
             + c(t) · (CE_u + Dice_u) of the teacher's soft prediction,
         u = (1 - min(w, 1)) · certainty(teacher) · v,
 
-    so the teacher speaks where propagation has fallen silent. c(t) grows late, and with the Dice
-    that the teacher has on the drawn planes (`Competence`). v is SU: 1 on the most certain share
-    of each predicted class of each image, a share that grows with age until all are in.
+    so the teacher speaks where propagation has fallen silent, and v is SU: 1 on the most certain
+    share of each predicted class of each image, a share that grows with age until all are in.
     """
 
     name = "spss"
@@ -122,19 +114,10 @@ class Spss(Method):
     needs_unlabelled = True
     embedding_channels = 32
 
-    def __init__(
-        self, config: SpssConfig | None = None, *, class_count: int, device: torch.device
-    ) -> None:
-        super().__init__(config, class_count=class_count, device=device)
-        self.competence = Competence(
-            class_count, low=self.config.competence_low, high=self.config.competence_high
-        )
-
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
         """Unlabelled volumes cost time only once the teacher teaches."""
         started = fraction >= self.config.ramp_start and self.config.consistency_weight > 0
-        teaches = started and self.competence.share > 0
-        return batch_size, max(1, batch_size // 2) if teaches else 0
+        return batch_size, max(1, batch_size // 2) if started else 0
 
     def training_step(self, batch: Batch, context: StepContext) -> StepLosses:
         """See `Method.training_step`."""
@@ -150,16 +133,17 @@ class Spss(Method):
             )
             return {"loss": loss, "supervised": loss.detach()}
         targets = self._targets(batch, trust, context)
-        weight *= self.competence.share
         view = targets.image + config.noise * context.noise_like(targets.image)
         return self._losses(view, targets, weight, context)
 
     def _targets(self, batch: Batch, trust: Tensor, context: StepContext) -> Targets:
         """The batch and what the teacher thinks of it, perhaps mixed across patients."""
-        teacher = context.teach(batch.image)
-        self.competence.update(teacher, batch.truth)
         targets = Targets(
-            batch.image, batch.pseudo_label, trust[:, None], teacher, batch.valid[:, None]
+            batch.image,
+            batch.pseudo_label,
+            trust[:, None],
+            context.teach(batch.image),
+            batch.valid[:, None],
         )
         draw = torch.rand(2, generator=context.generator, device=batch.image.device)
         if len(batch) < 2 or float(draw[0]) >= self.config.mix_share:
@@ -193,22 +177,12 @@ class Spss(Method):
             "consistency": consistency.detach(),
             "selected": selected.float().mean(),
             "trust": trust.mean(),
-            "competence": torch.tensor(self.competence.share),
         }
         if embedding is not None:
             contrast = self._contrast(embedding, targets, selected, context)
             loss = loss + config.contrast_weight * contrast
             numbers["contrast"] = contrast.detach()
         return {"loss": loss, **numbers}
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Method.state_dict`."""
-        return self.competence.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `Method.load_state_dict`."""
-        if state:  # nothing in checkpoints of before
-            self.competence.load_state_dict(state)
 
     @torch.no_grad()
     def _select(self, teacher: Tensor, valid: Tensor, fraction: float) -> Tensor:

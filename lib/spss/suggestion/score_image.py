@@ -14,7 +14,7 @@ from spss.types import ClassMap
 from spss.volumes import Volume
 
 if TYPE_CHECKING:
-    from spss.inference import Predictor
+    from spss.inference import Prediction, Predictor
 
 
 def score_image(
@@ -24,6 +24,7 @@ def score_image(
     model: str,
     class_names: Sequence[str],
     draft: ClassMap | None = None,
+    prediction: Prediction | None = None,
 ) -> tuple[ScoreNote, OrganSummary | None]:
     """Predicts one image and keeps only what `suggest` needs.
 
@@ -34,6 +35,7 @@ def score_image(
         class_names: of the task, background first.
         draft: ``(I, J, K)`` what propagation made of the image's annotated planes, if any. It also
             places the organ then: what a person drew does so better than a young network.
+        prediction: of this image with its uncertainty, where the caller has it already.
 
     Returns:
         The scores, and the organ's place; None where nothing is predicted.
@@ -41,7 +43,7 @@ def score_image(
     Raises:
         InputError: the image is constant, or the network knows a class that the task has not.
     """
-    prediction = predictor.predict(volume, uncertainty=True)
+    prediction = prediction or predictor.predict(volume, uncertainty=True)
     classes = rename_classes(prediction.classes, predictor.class_names, class_names)
     scores = score_planes(
         classes,

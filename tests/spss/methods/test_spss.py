@@ -100,32 +100,6 @@ def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes() 
     assert method(consistency_weight=0.0).composition(0.9, 4) == (4, 0)
 
 
-def test_a_teacher_is_silent_until_it_knows_the_drawn_planes() -> None:
-    batch = volumes()
-    drawn = torch.nn.functional.one_hot(batch.truth[0, 4], 3).movedim(-1, 0).float()
-
-    def teacher(right: bool) -> torch.Tensor:
-        background = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand_as(drawn)
-        return (drawn if right else background)[None, :, None].expand(2, 3, *SHAPE)
-
-    for right in (False, True):
-        spss, context = method(ramp_start=0.3, ramp_length=0.1), context_at(0.9)
-        object.__setattr__(context, "teach", lambda image, right=right: teacher(right))
-        step = spss.training_step(batch, context)
-        taught = float(step["loss"].detach() - step["supervised"])
-        assert (taught > 0) is right
-        assert (spss.composition(0.5, 4)[1] > 0) is right
-        assert float(step["competence"]) == pytest.approx(float(right))
-
-
-def test_competence_survives_a_restart() -> None:
-    spss, other = method(), method()
-    spss.training_step(volumes(), context_at(0.9))
-    other.load_state_dict(spss.state_dict())
-    assert other.competence.dice == spss.competence.dice
-    assert spss.competence.dice is not None
-
-
 def test_the_teacher_never_contradicts_an_annotated_voxel() -> None:
     """Where trust is 1 the teacher's weight is 0, whatever it says there."""
     losses = []
