@@ -109,10 +109,11 @@ def report(documents: Sequence[dict[str, Any]], figures: Path) -> str:
         "Minutes are processor time of one core, so that other jobs cost no method its steps."
     ]
     for length, runs in by_length(documents).items():
-        figure = f"training_{length.replace(' ', '_')}.png"
-        draw(runs, figures / figure)
-        parts += [f"### {length}", _commands(runs), overview(runs), table(runs)]
-        parts += [_differences(runs), f"![Mean test Dice by method, {length}](img/{figure})"]
+        parts += [f"### {length}", _commands(runs), overview(runs), table(runs), _differences(runs)]
+        if len(runs) > 1:  # one bar tells no more than its number
+            figure = f"training_{length.replace(' ', '_')}.png"
+            draw(runs, figures / figure)
+            parts.append(f"![Mean test Dice by method, {length}](img/{figure})")
     return "\n\n".join(part for part in parts if part)
 
 

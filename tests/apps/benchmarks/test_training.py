@@ -105,7 +105,6 @@ def test_a_benchmark_runs_reports_and_does_not_repeat_itself(tmp_path, capsys):
     before = written[0].stat().st_mtime_ns
     assert training.run(arguments) == 0
     assert written[0].stat().st_mtime_ns == before
-    assert (tmp_path / "docs" / "img" / "training_2_steps.png").stat().st_size > 1000
     assert "| masked |" in (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 
 
@@ -123,7 +122,6 @@ def test_lengths_of_training_are_reported_apart_and_dense_labels_beside_them(tmp
     assert "--minutes 5\n```" in minutes
     assert "0.550 (1 seed)" in minutes
     assert "0.850" not in minutes
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "training_10_steps.png",
-        "training_5_minutes.png",
-    }
+    drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert drawn.keys() == {"training_10_steps.png"}  # a single run needs no figure
+    assert drawn["training_10_steps.png"] > 1000
