@@ -23,6 +23,7 @@ from monailabel.utils.sessions import Sessions
 import spss
 from spss.annotation import Ledger
 from spss.errors import InputError
+from spss.suggestion import DEFAULT_STRATEGY, list_strategies
 from spss_app.background import step_aside
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
@@ -55,7 +56,6 @@ from spss_app.versions import install_versions
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_STRATEGY = "self_paced"
 _UPLOAD_NAME = re.compile(r"tmp[a-z0-9_]{8}(\.[^/\\]*)?")
 _SCORING_PAUSE_SECONDS = 600.0
 _SCORING_LOOK_SECONDS = 30.0  # looking through all images takes as long as a suggestion
@@ -119,8 +119,8 @@ class SpssApp(TaskRequests, MONAILabelApp):
     def init_strategies(self) -> dict[str, Strategy]:
         """The default first."""
         kinds = (SelfPacedStrategy, Entropy, ForegroundRandom, Strided, Random, First)
-        strategies = [kind(self.project) for kind in kinds]
-        return {strategy.strategy: strategy for strategy in strategies}
+        strategies = {each.strategy: each for each in (kind(self.project) for kind in kinds)}
+        return {name: strategies[name] for name in list_strategies()}
 
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
         """Scores planes by the published network."""

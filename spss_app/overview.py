@@ -43,7 +43,6 @@ def overview(project: Project, *, queue: int = 12) -> dict[str, Any]:
     states, broken = project.image_states()
     chosen = suggest(
         states,
-        strategy="self_paced",
         axis=project.options.axis,
         rng=np.random.default_rng(0),  # the same page for the same state
         count=min(queue, LONGEST_QUEUE),

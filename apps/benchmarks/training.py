@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     documents = read_documents(args.folder)
     if documents:
         write_section(args.page, report(documents, args.page.parent / "img"))
-        print(table(documents))
+        for length, runs in by_length(documents).items():
+            print(f"{length}:\n{table(runs)}")
     return print_failures(failed)
 
 

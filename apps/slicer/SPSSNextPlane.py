@@ -52,11 +52,22 @@ class Server:
 
     def labels(self) -> list[str]:
         """Names of the task's structures; empty before the first submit has named them."""
-        info = json.loads(self._ask("GET", "/info/"))
-        names = info.get("labels") or []
+        names = self._info().get("labels") or []
         return [str(name) for name in names if str(name) not in NOT_EXPORTED]
 
-    def next_plane(self, strategy: str = "self_paced") -> NextPlane:
+    def default_strategy(self) -> str:
+        """The strategy that the server lists first.
+
+        Raises:
+            ServerError: it has none, so no SPSS server is there.
+        """
+        strategies = self._info().get("strategies")
+        if not strategies:
+            msg = f"The server {self.url} offers no strategy to suggest planes: is it SPSS?"
+            raise ServerError(msg)
+        return str(next(iter(strategies)))
+
+    def next_plane(self, strategy: str) -> NextPlane:
         """Asks which volume and which plane to draw next.
 
         Raises:
@@ -97,6 +108,9 @@ class Server:
         body, kind = multipart({"params": json.dumps(params)}, "label", label_file)
         answer = json.loads(self._ask("PUT", f"/datastore/label?{query}", body, kind))
         return str(answer.get("understood") or "The label was taken.")
+
+    def _info(self) -> dict[str, typing.Any]:
+        return json.loads(self._ask("GET", "/info/"))
 
     def _save(self, path: str, folder: str, name: str) -> str:
         target = os.path.join(folder, os.path.basename(name) or "image.nii.gz")
@@ -293,7 +307,7 @@ if slicer is not None:
         def on_next(self) -> None:
             """Asks for the plane, loads its volume, prepares segments and jumps there."""
             server = self.server()
-            plane = server.next_plane()
+            plane = server.next_plane(server.default_strategy())
             if self.plane is None or plane.image_id != self.plane.image_id or not self.is_open():
                 file = server.download_image(plane, self.folder)
                 self.open_volume(file, plane.display_name, server.labels())

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from spss.annotation import Plane
+from spss.suggestion import list_strategies
 from spss_app.dicomweb.series import Series
 from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.pacs_server import PacsServer
@@ -45,7 +46,7 @@ def test_info_has_what_the_panel_reads(slicer: SlicerClient) -> None:
     assert next(iter(info["models"])) == "spss"
     assert {"spss", "propagate"} <= set(info["models"])
     assert all(model["type"] == "segmentation" for model in info["models"].values())
-    assert {"self_paced", "strided", "random", "first"} <= set(info["strategies"])
+    assert tuple(info["strategies"]) == list_strategies()
     assert "method" in info["trainers"]["spss"]["config"]
     assert set(info["datastore"]) >= {"total", "completed"}
 
@@ -181,7 +182,7 @@ def test_the_slicer_module_gets_a_plane_and_submits_it_empty_to_the_real_server(
 ) -> None:
     server = module.Server(pacs_server.url, uuid.uuid4().hex, pacs_server.token)
     assert server.labels() == ["anterior", "posterior"]
-    plane = server.next_plane()
+    plane = server.next_plane(server.default_strategy())
     assert plane.reason
     elsewhere = plane._replace(path="")  # as on a machine that cannot see the server's disk
     image = nibabel.load(server.download_image(elsewhere, str(tmp_path)))
@@ -198,4 +199,4 @@ def test_the_slicer_module_gets_a_plane_and_submits_it_empty_to_the_real_server(
     assert after == before | {Plane(plane.axis, plane.index)}
     if pacs_server.token:
         with pytest.raises(module.ServerError, match="see the field Token"):
-            module.Server(pacs_server.url).next_plane()
+            module.Server(pacs_server.url).next_plane("first")

@@ -30,7 +30,7 @@ def test_it_asks_for_the_next_plane_and_reads_the_suggestion(
     module: ModuleType, recorder: Any
 ) -> None:
     recorder.answer = json.dumps(SAMPLE).encode()
-    plane = module.Server(recorder.url, "anna").next_plane()
+    plane = module.Server(recorder.url, "anna").next_plane("self_paced")
     method, path, _, body = recorder.requests[0]
     assert (method, path) == ("POST", "/activelearning/self_paced")
     assert json.loads(body) == {"client_id": "anna"}
@@ -101,7 +101,7 @@ def test_what_the_server_says_is_shown_as_one_sentence(
 ) -> None:
     recorder.status, recorder.answer = status, answer
     with pytest.raises(module.ServerError, match=words):
-        module.Server(recorder.url).next_plane()
+        module.Server(recorder.url).next_plane("first")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,16 @@ def test_the_structures_to_draw_are_asked_for(
     assert recorder.requests[0][:2] == ("GET", "/info/")
 
 
+def test_the_strategy_is_the_one_that_the_server_lists_first(
+    module: ModuleType, recorder: Any
+) -> None:
+    recorder.answer = json.dumps({"strategies": {"strided": {}, "first": {}}}).encode()
+    assert module.Server(recorder.url).default_strategy() == "strided"
+    recorder.answer = b'{"strategies": {}}'
+    with pytest.raises(module.ServerError, match="offers no strategy"):
+        module.Server(recorder.url).default_strategy()
+
+
 def test_a_server_that_is_away_is_said_to_be_away(module: ModuleType) -> None:
     with pytest.raises(module.ServerError, match="your drawing is still here"):
-        module.Server(f"http://127.0.0.1:{free_port()}").next_plane()
+        module.Server(f"http://127.0.0.1:{free_port()}").next_plane("first")

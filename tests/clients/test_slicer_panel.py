@@ -122,7 +122,9 @@ def slicer_program(monkeypatch: pytest.MonkeyPatch) -> Slicer:
 def panel(slicer_program: Slicer, module: ModuleType, recorder: Any, tmp_path: Path) -> Any:
     recorder.answers = {
         "/activelearning/": sample("case7", 57),
-        "/info/": json.dumps({"labels": ["anterior", "posterior"]}).encode(),
+        "/info/": json.dumps(
+            {"labels": ["anterior", "posterior"], "strategies": {"first": {}, "entropy": {}}}
+        ).encode(),
         "/datastore/image": b"voxels",
         "/datastore/label": json.dumps({"understood": "1 axial plane, 57"}).encode(),
     }
@@ -141,9 +143,10 @@ def press(button: Any) -> None:
 
 
 def test_next_plane_loads_the_volume_turns_and_moves_every_view_and_says_why(
-    panel: Any, slicer_program: Slicer
+    panel: Any, slicer_program: Slicer, recorder: Any
 ) -> None:
     press(panel.next_button)
+    assert "/activelearning/first" in [path for _, path, _, _ in recorder.requests]
     turns = [("turn", name) for name in VIEWS]
     assert slicer_program.calls == [("load", b"voxels"), *turns, ("jump", 1.5, -2.0, 30.25)]
     assert panel.status.text == "axial plane 57: nothing is drawn near it"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spss.annotation import Plane
-from spss.suggestion import ScoreNote, score_planes
+from spss.suggestion import DEFAULT_STRATEGY, ScoreNote, list_strategies, score_planes
 from spss_app.scoring.progress import HeldOutProgress
 
 REASON = "X-SPSS-Reason"
@@ -104,7 +104,8 @@ def test_before_any_draft_the_plane_lies_where_the_image_shows_something(server)
 
 def test_info_lists_all_strategies_the_default_first(server):
     listed = list(server.http.get("/info/").json()["strategies"])
-    assert listed == ["self_paced", "entropy", "foreground_random", "strided", "random", "first"]
+    assert tuple(listed) == list_strategies()
+    assert listed[0] == DEFAULT_STRATEGY
 
 
 def test_the_answer_carries_advice_once_networks_were_measured(server):

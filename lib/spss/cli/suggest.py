@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spss.cli import _annotated_set
+from spss.suggestion.strategies import DEFAULT_STRATEGY
 
 if TYPE_CHECKING:
     from spss.datasets import Annotations, Case, Dataset
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="DIR", help="folder written by 'spss train', to score planes"
     )
     parser.add_argument("-n", type=int, default=5, metavar="N", help="planes at most (default 5)")
-    parser.add_argument("--strategy", default="self_paced", help="default: self_paced")
+    parser.add_argument("--strategy", default=DEFAULT_STRATEGY, help="default: %(default)s")
     parser.add_argument("--axis", default="auto", help="auto, 0, 1 or 2 (default auto)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn by lot (default 0)")
     parser.add_argument(

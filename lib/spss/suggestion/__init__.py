@@ -13,11 +13,12 @@ from spss.suggestion.organ import OrganSummary, summarise_organ
 from spss.suggestion.plane_scores import AxisScores, PlaneScores
 from spss.suggestion.score_note import ScoreNote
 from spss.suggestion.scoring import score_planes
-from spss.suggestion.strategies import STRATEGIES, list_strategies
+from spss.suggestion.strategies import DEFAULT_STRATEGY, STRATEGIES, list_strategies
 from spss.suggestion.suggest import suggest
 from spss.suggestion.suggestion import Suggestion
 
 __all__ = [
+    "DEFAULT_STRATEGY",
     "STRATEGIES",
     "Advice",
     "AxisScores",

@@ -23,6 +23,8 @@ STRATEGIES: dict[str, Strategy] = {
 }
 """Name → strategy, the default first."""
 
+DEFAULT_STRATEGY = next(iter(STRATEGIES))
+
 
 def list_strategies() -> tuple[str, ...]:
     """The names `suggest` takes, the default first."""

@@ -9,14 +9,14 @@ import numpy as np
 from spss.errors import InputError
 from spss.suggestion.cohort import Cohort
 from spss.suggestion.image_state import ImageState
-from spss.suggestion.strategies import STRATEGIES
+from spss.suggestion.strategies import DEFAULT_STRATEGY, STRATEGIES
 from spss.suggestion.suggestion import Suggestion
 
 
 def suggest(
     images: Sequence[ImageState],
     *,
-    strategy: str = "self_paced",
+    strategy: str = DEFAULT_STRATEGY,
     axis: int | str = "auto",
     rng: np.random.Generator,
     count: int = 1,
