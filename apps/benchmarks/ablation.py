@@ -40,6 +40,7 @@ SPSS_VARIANTS = (
     Variant("spss", "with_sc", {"contrast_weight": 0.1}),
     Variant("spss", "no_teacher", {"consistency_weight": 0.0}),
     Variant("spss", "no_reliability", {"reliability_power": 0.0}),
+    Variant("spss", "falling_trust", {"decay_end": 0.4}),
     Variant("spss", "no_decay", {"decay_start": 1.0, "decay_end": 1.0}),
     Variant("spss", "no_far_trust", {"far_trust": 0.0}),
     Variant("spss", "with_mixing", {"mix_share": 0.5}),

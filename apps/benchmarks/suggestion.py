@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             _calibrate(args)
         _measure_sight(args.data[0], args.models, args.folder)
         _measure_latency(args.latency, args.folder)
-    write_page(args.page, args.folder, command=command(args))
+    write_page(args.page, args.folder)
     for reason in failed:
         print(f"Failed: {reason}", file=sys.stderr)
     return 1 if failed else 0
@@ -107,18 +107,6 @@ def planned_cells(args: argparse.Namespace) -> list[Cell]:
         for data in args.data
         for strategy in args.strategies
     ]
-
-
-def command(args: argparse.Namespace) -> str:
-    """What to type to get the same cells."""
-    parts = ["python apps/benchmark.py suggestion", "--data", *map(str, args.data)]
-    parts += ["--strategies", *args.strategies, "--seeds", *map(str, args.seeds)]
-    parts += [f"--planes {args.planes} --per-round {args.per_round} --axis {args.axis}"]
-    parts += [f"--iterations {args.iterations} --method {args.method}"]
-    parts += ["--calibrate"] if args.calibrate else []
-    parts += ["--models", *map(str, args.models)] if args.models else []
-    parts += ["--latency", *map(str, args.latency)] if args.latency else []
-    return " ".join(parts)
 
 
 def _run_cells(cells: Sequence[Cell], folder: Path, jobs: int) -> list[str]:

@@ -17,21 +17,22 @@ from spss_apps.benchmarks.suggestion_table import (
     curve_table,
     win_matrix,
 )
-from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_page import usual_place, write_section
 
 FIGURE = "suggestion.png"
+CELL_OPTIONS = ("axis", "planes", "per-round", "iterations", "method")
 NOTES = Path(__file__).with_name("suggestion_notes.md")
 """Findings in words, put at the section's end."""
 
 
-def write_page(page: Path, folder: Path, *, command: str) -> None:
+def write_page(page: Path, folder: Path) -> None:
     """Puts tables, figure and notes between the markers ``suggestion``."""
-    parts = ["## Suggestion", f"```\n{command}\n```"]
+    parts = ["## Suggestion"]
     sets = by_set(_read(folder, "*.json"))
     if sets:
         draw_curves(sets, page.parent / "img" / FIGURE)
         for name, curves in sets.items():
-            parts += [f"### {name}", _recipe(curves)]
+            parts += [f"### {name}", _command(curves), _recipe(curves)]
             parts += [curve_table(curves), budget_table(curves), win_matrix(curves)]
         parts.append(f"![Learning curves by strategy](img/{FIGURE})")
     networks = {name: sorted((folder / "rounds" / name).glob("*/notes.json")) for name in sets}
@@ -48,10 +49,28 @@ def write_page(page: Path, folder: Path, *, command: str) -> None:
         parts += ["### Does the short training tell budgets apart?", _calibration(calibration)]
     latency = [Latency(**each) for each in _read(folder / "latency", "*.json")]
     if latency:
-        parts += ["### How long the server takes to ask", latency_table(latency)]
+        volumes = " ".join(str(each.volumes) for each in latency)
+        again = f"```\npython apps/benchmark.py suggestion --seeds --latency {volumes}\n```"
+        parts += ["### How long the server takes to ask", again, latency_table(latency)]
     if NOTES.is_file():
         parts.append(NOTES.read_text(encoding="utf-8").strip())
     write_section(page, "\n\n".join(parts), name="suggestion")
+
+
+def _command(curves: Curves) -> str:
+    """What to type to get the same cells."""
+    cell = _first(curves)["cell"]
+    options = {key: cell[key.replace("-", "_")] for key in CELL_OPTIONS}
+    chosen = " ".join(f"--{key} {value}" for key, value in options.items())
+    seeds = sorted({seed for cells in curves.values() for seed in cells})
+    return "\n".join(
+        [
+            "```",
+            f"python apps/benchmark.py suggestion --data {usual_place(cell['data'])} {chosen} "
+            f"--strategies {' '.join(curves)} --seeds {' '.join(map(str, seeds))}",
+            "```",
+        ]
+    )
 
 
 def _recipe(curves: Curves) -> str:

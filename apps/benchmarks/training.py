@@ -19,7 +19,7 @@ from spss_apps.benchmarks.training_jobs import (
     print_failures,
     run_missing,
 )
-from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_page import usual_place, write_section
 from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import (
     draw,
@@ -119,9 +119,19 @@ def report(documents: Sequence[dict[str, Any]], figures: Path) -> str:
 
 
 def by_length(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """``600 steps`` or ``5 minutes`` → runs of that length; what differs in it is not compared."""
+    """``600 steps`` or ``5 minutes`` → runs of that length; what differs in it is not compared.
+
+    Steps first, the shortest first.
+    """
     groups: dict[str, list[dict[str, Any]]] = {}
-    for document in documents:
+    ordered = sorted(
+        documents,
+        key=lambda document: (
+            document["run"].get("minutes") or 0,
+            document["run"].get("iterations") or 0,
+        ),
+    )
+    for document in ordered:
         run = document["run"]
         minutes = run.get("minutes")
         length = f"{run['iterations']} steps" if minutes is None else f"{minutes:g} minutes"
@@ -159,16 +169,11 @@ def _commands(documents: Sequence[dict[str, Any]]) -> str:
     for run in (document["run"] for document in documents):
         lines.setdefault((run["data"], run["axis"], run["budget"]), []).append(run)
     text = [
-        f"python apps/benchmark.py training --data {_where(data)} --axis {axis} "
+        f"python apps/benchmark.py training --data {usual_place(data)} --axis {axis} "
         f"--budgets {budget} {_chosen(runs)}"
         for (data, axis, budget), runs in lines.items()
     ]
     return "\n".join(["```", *text, "```"])
-
-
-def _where(data: str) -> str:
-    """The folder as the README names it, whatever the machine it was measured on."""
-    return f"../shared/data/{Path(data).name}"
 
 
 def _chosen(runs: Sequence[dict[str, Any]]) -> str:

@@ -18,3 +18,8 @@ def write_section(page: Path, text: str, name: str = "training") -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     with replace_atomically(page) as unfinished:
         unfinished.write_text(new, encoding="utf-8")
+
+
+def usual_place(data: str) -> str:
+    """The folder as the README names it, whatever the machine it was measured on."""
+    return f"../shared/data/{Path(data).name}"

@@ -181,6 +181,10 @@ def test_the_page_is_written_from_the_files_there_are(tmp_path, no_training):
     text = page.read_text(encoding="utf-8")
     assert "<!-- suggestion:start -->" in text
     assert "| strided | 1 |" in text
+    assert (
+        "suggestion --data ../shared/data/set --axis 0 --planes 4 --per-round 2 --iterations 300 "
+        "--method pseudo --strategies strided random --seeds 0\n"
+    ) in text.replace("random strided", "strided random")
     assert (page.parent / "img" / "suggestion.png").stat().st_size > 1000
     names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
     assert len(names) == 2
