@@ -13,16 +13,20 @@ import numpy as np
 
 from spss.annotation import Plane
 from spss.datasets import Annotations, Dataset, make_budget, split
-from spss.suggestion import ImageState, PlaneScores, suggest, summarise_organ
+from spss.suggestion import ImageState, PlaneScores, Suggestion, suggest, summarise_organ
 from spss.suggestion.contour import contour_mm
 from spss.volumes import read_grid, read_image, read_label, replace_atomically
 from spss_apps.benchmarks.suggestion_data import small_dataset
 from spss_apps.benchmarks.suggestion_model import Document, Recipe, Rounds, read_note
+from spss_apps.benchmarks.suggestion_oracle import Worth, best_planes, label_worth
 
 SANITY = {"random_scores": "self_paced", "oracle": "self_paced"}
 """Planted scores → the strategy that ranks by them."""
 
-BLIND = ("random",)
+BEST_LABEL = "best_label"
+"""The oracle of labels: it knows from which planes propagation goes well."""
+
+BLIND = ("random", BEST_LABEL)
 """Strategies that look neither at scores nor at organs: no volume need be scored for them."""
 
 
@@ -32,7 +36,8 @@ class Cell:
 
     Attributes:
         data: Decathlon folder.
-        strategy: name in `spss.suggestion.STRATEGIES`, ``random_scores`` or ``oracle``.
+        strategy: name in `spss.suggestion.STRATEGIES`, ``random_scores``, ``oracle`` or
+            ``best_label``.
         seed: of the first planes, the strategy and the trainings.
         planes: planes drawn at the end.
         per_round: planes drawn in each round, the first one included.
@@ -70,6 +75,7 @@ def run_cell(cell: Cell, folder: Path) -> Document:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     dataset = small_dataset(Path(cell.data), folder / "data")
     rounds = _rounds(cell, dataset, folder)
+    worth = _worth(cell, dataset, folder) if cell.strategy == BEST_LABEL else {}
     start = time.process_time()
     annotations = make_budget(dataset, f"1x{cell.per_round}", cell.axis, cell.seed)
     steps = []
@@ -78,7 +84,7 @@ def run_cell(cell: Cell, folder: Path) -> Document:
         steps.append(_step(dataset, annotations, dice))
         if steps[-1]["planes"] >= cell.planes:
             break
-        annotations = _with_more(dataset, cell, annotations, rounds)
+        annotations = _with_more(dataset, cell, annotations, rounds, worth)
     document = {
         "cell": asdict(cell),
         "rounds": steps,
@@ -102,10 +108,31 @@ def _rounds(cell: Cell, dataset: Dataset, folder: Path) -> Rounds:
     return Rounds(dataset, folder / "rounds" / Path(cell.data).name)
 
 
+def _worth(cell: Cell, dataset: Dataset, folder: Path) -> Worth:
+    name = f"{Path(cell.data).name}-axis{cell.axis}.json"
+    return label_worth(dataset, cell.axis, folder / "worth" / name)
+
+
 def _with_more(
-    dataset: Dataset, cell: Cell, annotations: Annotations, rounds: Rounds
+    dataset: Dataset, cell: Cell, annotations: Annotations, rounds: Rounds, worth: Worth
 ) -> Annotations:
     """The planes so far and those that the strategy asks for next."""
+    if cell.strategy == BEST_LABEL:
+        rounds.forget_weights(annotations, cell.recipe)
+        found = best_planes(worth, annotations, axis=cell.axis, count=cell.per_round)
+    else:
+        found = _asked(dataset, cell, annotations, rounds)
+    more = dict(annotations)
+    for suggestion in found:
+        planes: Any = more.get(suggestion.image_id, ())
+        more[suggestion.image_id] = tuple(sorted({*planes, suggestion.plane}))
+    return more
+
+
+def _asked(
+    dataset: Dataset, cell: Cell, annotations: Annotations, rounds: Rounds
+) -> list[Suggestion]:
+    """What the strategy asks for, scores planted for the sanity runs."""
     rng = np.random.default_rng([cell.seed, sum(map(len, annotations.values()))])
     notes = {} if cell.strategy in BLIND else rounds.notes(annotations, cell.recipe)
     names = split(dataset)["train"]
@@ -113,7 +140,7 @@ def _with_more(
     if cell.strategy in SANITY:
         states = [_planted(state, cell.strategy, notes, rng) for state in states]
     rounds.forget_weights(annotations, cell.recipe)
-    found = suggest(
+    return suggest(
         states,
         strategy=SANITY.get(cell.strategy, cell.strategy),
         axis=cell.axis,
@@ -121,11 +148,6 @@ def _with_more(
         count=cell.per_round,
         class_names=dataset.class_names,
     )
-    more = dict(annotations)
-    for suggestion in found:
-        planes: Any = more.get(suggestion.image_id, ())
-        more[suggestion.image_id] = tuple(sorted({*planes, suggestion.plane}))
-    return more
 
 
 def _state(

@@ -10,7 +10,7 @@ import numpy as np
 from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 
-STYLE = {"oracle": "--", "random_scores": ":"}
+STYLE = {"oracle": "--", "best_label": "--", "random_scores": ":"}
 """Lines of the sanity runs; strategies are drawn through."""
 
 LEAST_SEEDS = 4

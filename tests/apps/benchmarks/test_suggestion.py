@@ -59,10 +59,12 @@ def test_tables_pair_seeds_and_count_wins():
     assert "0 of 3" in win_matrix(curves)
 
 
-def test_every_strategy_and_both_sanity_runs_get_a_cell_a_seed():
+def test_every_strategy_and_all_sanity_runs_get_a_cell_a_seed():
     cells = suggestion.planned_cells(arguments("--seeds", "0", "1"))
-    assert len({cell.name for cell in cells}) == 16
-    assert {"oracle", "random_scores", "self_paced"} <= {cell.strategy for cell in cells}
+    assert len({cell.name for cell in cells}) == 18
+    assert {"oracle", "best_label", "random_scores", "self_paced"} <= {
+        cell.strategy for cell in cells
+    }
 
 
 def test_unknown_strategies_and_absent_sets_are_refused(tmp_path):
