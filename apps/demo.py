@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from spss.suggestion import DEFAULT_STRATEGY
 from spss_apps.demo_record import DemoRecord
 from spss_apps.demo_run import run_demo
 from spss_apps.demo_setup import Demo, DemoOptions, prepare
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--minutes", type=float, default=2.0, help="training minutes per round (default 2.0)")
     add("--iterations", type=_positive, help="training steps per round, instead of minutes")
     add("--method", default="spss", help="training method (default spss)")
-    add("--strategy", default=DEFAULT_STRATEGY, help="who asks for planes (default %(default)s)")
+    add("--strategy", default=DemoOptions.strategy, help="who asks (default %(default)s)")
     add("--seed", type=int, default=0, help="seed of suggestions and training (default 0)")
     add("--test-volumes", type=_positive, default=40, help="volumes to measure on (default 40)")
     add("--out", type=Path, default=Path("demo_runs/demo"), help="folder for all that is written")

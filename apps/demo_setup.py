@@ -9,7 +9,6 @@ from pathlib import Path
 
 from spss.datasets import Case, Dataset, open_decathlon, split
 from spss.errors import InputError
-from spss.suggestion import DEFAULT_STRATEGY
 
 MARKER = ".spss_demo"
 """Lies in folders that a demo made: only those are emptied by the next one."""
@@ -42,7 +41,7 @@ class DemoOptions:
     minutes: float = 2.0
     iterations: int | None = None
     method: str = "spss"
-    strategy: str = DEFAULT_STRATEGY
+    strategy: str = "self_paced"  # whose scores and reasons the report is there to show
     seed: int = 0
     test_volumes: int = 40
     command: str = "spss demo"

@@ -14,16 +14,18 @@ from spss.suggestion.suggestion import Suggestion
 Strategy = Callable[[Cohort, int, np.random.Generator], list[Suggestion]]
 
 STRATEGIES: dict[str, Strategy] = {
+    "strided": strided,
     "self_paced": self_paced,
     "entropy": entropy,
     "foreground_random": foreground_random,
-    "strided": strided,
     "random": random,
     "first": first,
 }
 """Name → strategy, the default first."""
 
 DEFAULT_STRATEGY = next(iter(STRATEGIES))
+"""The simplest of those that simulated annotation could not tell from the best
+(``docs/benchmarks.md``, Suggestion)."""
 
 
 def list_strategies() -> tuple[str, ...]:

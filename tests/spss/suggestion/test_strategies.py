@@ -40,8 +40,14 @@ def scored(name, peak, score, **changes):
     return state(name, scores=PlaneScores(tuple(axis(size) for size in SHAPE)), **changes)
 
 
-def ask(images, **options):
-    return suggest(images, rng=np.random.default_rng(options.pop("seed", 0)), **options)
+def ask(images, *, seed=0, strategy="self_paced", **options):
+    return suggest(images, strategy=strategy, rng=np.random.default_rng(seed), **options)
+
+
+def test_the_default_is_the_first_of_the_list():
+    images = [scored("calm", 9, 0.1), scored("unsure", 11, 0.8), *cohort()]
+    found = suggest(images, rng=np.random.default_rng(3), count=4)
+    assert found == ask(images, strategy=list_strategies()[0], seed=3, count=4)
 
 
 @pytest.mark.parametrize("strategy", list_strategies())
