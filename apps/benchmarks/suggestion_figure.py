@@ -7,11 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from spss.suggestion import list_strategies
 from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 
 STYLE = {"oracle": "--", "best_label": "--", "random_scores": ":"}
 """Lines of the sanity runs; strategies are drawn through."""
+
+COLORS = {
+    name: f"C{place}"
+    for place, name in enumerate((*list_strategies(), "oracle", "best_label", "random_scores"))
+}
+"""The same in every panel."""
 
 LEAST_SEEDS = 4
 """With fewer an interval is wider than the figure."""
@@ -21,21 +28,24 @@ def draw_curves(sets: Mapping[str, Curves], path: Path) -> None:
     """One panel a data set: mean test Dice over planes drawn, one line a strategy."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.0 + 5.0 * len(sets), 4.0), layout="constrained")
+    figure = Figure(figsize=(1.0 + 6.5 * len(sets), 4.0), layout="constrained")
     for place, (set_name, curves) in enumerate(sets.items()):
         axes = figure.add_subplot(1, len(sets), place + 1)
         for strategy, cells in curves.items():
             planes, mean, half = points(list(cells.values()))
             name = f"{strategy} ({len(cells)})"
-            line = axes.plot(planes, mean, STYLE.get(strategy, "-"), marker="o", label=name)
+            color = COLORS.get(strategy)
+            style = STYLE.get(strategy, "-")
+            axes.plot(planes, mean, style, marker="o", markersize=4, color=color, label=name)
             if len(cells) >= LEAST_SEEDS:
-                color = line[0].get_color()
-                axes.fill_between(planes, mean - half, mean + half, alpha=0.12, color=color)
+                axes.fill_between(planes, mean - half, mean + half, alpha=0.08, color=color)
         axes.set_title(set_name)
         axes.set_xlabel("planes drawn")
         axes.set_ylabel("mean test Dice, 95 % interval")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", title="strategy (seeds)")
+        axes.legend(
+            fontsize="small", title="strategy (seeds)", loc="upper left", bbox_to_anchor=(1, 1)
+        )
     save_figure(figure, path)
 
 
