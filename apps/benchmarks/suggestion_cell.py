@@ -26,7 +26,7 @@ SANITY = {"random_scores": "self_paced", "oracle": "self_paced"}
 BEST_LABEL = "best_label"
 """The oracle of labels: it knows from which planes propagation goes well."""
 
-BLIND = ("random", BEST_LABEL)
+BLIND = ("random",)
 """Strategies that look neither at scores nor at organs: no volume need be scored for them."""
 
 

@@ -14,10 +14,7 @@ from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 STYLE = {"oracle": "--", "best_label": "--", "random_scores": ":"}
 """Lines of the sanity runs; strategies are drawn through."""
 
-COLORS = {
-    name: f"C{place}"
-    for place, name in enumerate((*list_strategies(), "oracle", "best_label", "random_scores"))
-}
+COLORS = {name: f"C{place}" for place, name in enumerate((*list_strategies(), *STYLE))}
 """The same in every panel."""
 
 LEAST_SEEDS = 4

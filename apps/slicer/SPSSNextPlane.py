@@ -17,6 +17,7 @@ This file depends on nothing but Python's standard library and Slicer, so that i
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -52,7 +53,7 @@ class Server:
 
     def labels(self) -> list[str]:
         """Names of the task's structures; empty before the first submit has named them."""
-        names = self._info().get("labels") or []
+        names = self._info.get("labels") or []
         return [str(name) for name in names if str(name) not in NOT_EXPORTED]
 
     def default_strategy(self) -> str:
@@ -61,7 +62,7 @@ class Server:
         Raises:
             ServerError: it has none, so no SPSS server is there.
         """
-        strategies = self._info().get("strategies")
+        strategies = self._info.get("strategies")
         if not strategies:
             msg = f"The server {self.url} offers no strategy to suggest planes: is it SPSS?"
             raise ServerError(msg)
@@ -109,7 +110,9 @@ class Server:
         answer = json.loads(self._ask("PUT", f"/datastore/label?{query}", body, kind))
         return str(answer.get("understood") or "The label was taken.")
 
+    @functools.cached_property
     def _info(self) -> dict[str, typing.Any]:
+        """Asked for once; every press of a button makes a new `Server`."""
         return json.loads(self._ask("GET", "/info/"))
 
     def _save(self, path: str, folder: str, name: str) -> str:
