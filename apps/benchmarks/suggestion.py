@@ -20,12 +20,19 @@ from typing import Any
 
 from spss.errors import InputError
 from spss.suggestion import list_strategies
-from spss_apps.benchmarks.suggestion_cell import BEST_LABEL, SANITY, Cell, run_budget, run_cell
+from spss_apps.benchmarks.suggestion_cell import (
+    BEST_LABEL,
+    BEST_OUTCOME,
+    SANITY,
+    Cell,
+    run_budget,
+    run_cell,
+)
 from spss_apps.benchmarks.suggestion_page import write_page
 
 SHARED = Path(os.environ.get("SPSS_DATA", "../shared/data"))
 DEFAULT_DATA = [SHARED / "Task04_Hippocampus"]
-DEFAULT_STRATEGIES = (*list_strategies(), *SANITY, BEST_LABEL)
+DEFAULT_STRATEGIES = (*list_strategies(), *SANITY, BEST_LABEL, BEST_OUTCOME)
 CALIBRATION = ("1x20", "full")
 """Budgets that the short training must tell apart, or it could not tell strategies apart either."""
 

@@ -26,6 +26,12 @@ SANITY = {"random_scores": "self_paced", "oracle": "self_paced"}
 BEST_LABEL = "best_label"
 """The oracle of labels: it knows from which planes propagation goes well."""
 
+BEST_OUTCOME = "best_outcome"
+"""The oracle of outcomes: it tries what each of `TRIED` asks for and keeps what tests best."""
+
+TRIED = ("self_paced", "foreground_random", "strided")
+"""Strategies that the oracle of outcomes chooses among, round by round."""
+
 BLIND = ("random",)
 """Strategies that look neither at scores nor at organs: no volume need be scored for them."""
 
@@ -36,8 +42,8 @@ class Cell:
 
     Attributes:
         data: Decathlon folder.
-        strategy: name in `spss.suggestion.STRATEGIES`, ``random_scores``, ``oracle`` or
-            ``best_label``.
+        strategy: name in `spss.suggestion.STRATEGIES`, ``random_scores``, ``oracle``,
+            ``best_label`` or ``best_outcome``.
         seed: of the first planes, the strategy and the trainings.
         planes: planes drawn at the end.
         per_round: planes drawn in each round, the first one included.
@@ -117,6 +123,8 @@ def _with_more(
     dataset: Dataset, cell: Cell, annotations: Annotations, rounds: Rounds, worth: Worth
 ) -> Annotations:
     """The planes so far and those that the strategy asks for next."""
+    if cell.strategy == BEST_OUTCOME:
+        return _best_outcome(dataset, cell, annotations, rounds)
     if cell.strategy == BEST_LABEL:
         rounds.forget_weights(annotations, cell.recipe)
         found = best_planes(worth, annotations, axis=cell.axis, count=cell.per_round)
@@ -127,6 +135,22 @@ def _with_more(
         planes: Any = more.get(suggestion.image_id, ())
         more[suggestion.image_id] = tuple(sorted({*planes, suggestion.plane}))
     return more
+
+
+def _best_outcome(
+    dataset: Dataset, cell: Cell, annotations: Annotations, rounds: Rounds
+) -> Annotations:
+    """The batch whose network reads the test volumes best: foresight no strategy can have."""
+    tried = [
+        _with_more(dataset, replace(cell, strategy=strategy), annotations, rounds, {})
+        for strategy in TRIED
+    ]
+    dice = [np.nanmean(list(rounds.test_dice(each, cell.recipe).values())) for each in tried]
+    best = tried[int(np.argmax(dice))]
+    for each in tried:
+        if each != best:
+            rounds.forget_weights(each, cell.recipe)
+    return best
 
 
 def _asked(

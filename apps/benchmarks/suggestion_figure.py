@@ -11,7 +11,7 @@ from spss.suggestion import list_strategies
 from spss_apps.benchmarks.figure_file import save_figure
 from spss_apps.benchmarks.suggestion_table import Curves, Document, interval
 
-STYLE = {"oracle": "--", "best_label": "--", "random_scores": ":"}
+STYLE = {"oracle": "--", "best_label": "--", "best_outcome": "-.", "random_scores": ":"}
 """Lines of the sanity runs; strategies are drawn through."""
 
 COLORS = {name: f"C{place}" for place, name in enumerate((*list_strategies(), *STYLE))}

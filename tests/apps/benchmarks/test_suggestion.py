@@ -61,8 +61,8 @@ def test_tables_pair_seeds_and_count_wins():
 
 def test_every_strategy_and_all_sanity_runs_get_a_cell_a_seed():
     cells = suggestion.planned_cells(arguments("--seeds", "0", "1"))
-    assert len({cell.name for cell in cells}) == 18
-    assert {"oracle", "best_label", "random_scores", "self_paced"} <= {
+    assert len({cell.name for cell in cells}) == 20
+    assert {"oracle", "best_label", "best_outcome", "random_scores", "self_paced"} <= {
         cell.strategy for cell in cells
     }
 
@@ -171,6 +171,24 @@ def test_a_cell_draws_as_many_planes_as_asked_and_is_not_repeated(
     assert found["rounds"][-1]["contour_mm"] > found["rounds"][0]["contour_mm"]
     monkeypatch.setattr(suggestion_cell, "small_dataset", None)  # nothing is opened again
     assert run_cell(cell, tmp_path / "out") == found
+
+
+def test_the_oracle_of_outcomes_keeps_the_batch_that_tests_best(tmp_path, monkeypatch, no_training):
+    make_phantoms(tmp_path / "set", 12, shape=(16, 20, 16))
+    tried, forgotten = [], []
+
+    def dice(self, annotations, recipe):
+        tried.append(annotations)
+        best = len(tried) == 3  # the first round, then one batch of each strategy
+        return {"test": 0.9 if best else 0.5}
+
+    monkeypatch.setattr(Rounds, "test_dice", dice)
+    monkeypatch.setattr(Rounds, "forget_weights", lambda self, planes, _: forgotten.append(planes))
+    cell = Cell(str(tmp_path / "set"), "best_outcome", seed=0, planes=4, per_round=2)
+    run_cell(cell, tmp_path / "out")
+    assert len({json.dumps(sorted(each)) for each in tried[1:4]}) > 1
+    assert tried[4] == tried[2]
+    assert tried[2] not in forgotten
 
 
 def test_the_page_is_written_from_the_files_there_are(tmp_path, no_training):
