@@ -24,7 +24,7 @@ import spss
 from spss.annotation import Ledger
 from spss.errors import InputError
 from spss.suggestion import DEFAULT_STRATEGY, list_strategies
-from spss_app.background import step_aside
+from spss_app.background import leave_start_alone, step_aside
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.local import LocalFolder
 from spss_app.datastore.names import FINAL, ORIGINAL, check_tag
@@ -86,6 +86,7 @@ class SpssApp(TaskRequests, MONAILabelApp):
         install_overview()
         install_versions()
         hide_names(lambda: names_in(self.project.store.known_objects()))
+        leave_start_alone()
 
     def init_datastore(self) -> Datastore:
         """Opens the studies and everything that belongs to them."""

@@ -12,6 +12,9 @@ from typing import Any
 from spss.annotation import folder_name
 from spss.annotation.durable import write_durably
 
+Signature = tuple[int, int, int]
+"""Time, size and inode of a file."""
+
 
 class Notes:
     """A folder of JSON objects by image id.
@@ -23,40 +26,38 @@ class Notes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._cache: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
+        self._cache: dict[str, tuple[Signature, dict[str, Any]]] = {}
 
     def read(self, image_id: str) -> dict[str, Any]:
         """The note, or an empty dict."""
-        path = self._path(image_id)
         try:
-            state = path.stat()
-            signature = _signature(state)
-            cached = self._cache.get(image_id)
-            if cached is not None and cached[0] == signature:
-                return cached[1]
-            note = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            signature = _signature(self._path(image_id).stat())
+        except OSError:
             return {}
-        note = note if isinstance(note, dict) else {}
-        self._cache[image_id] = (signature, note)
-        return note
+        return self._cached(image_id, signature)
 
     def read_many(self, image_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The notes of those images that have one; the folder is listed once for all of them."""
+        signatures = self.signatures(image_ids)
+        return {image_id: self._cached(image_id, known) for image_id, known in signatures.items()}
+
+    def signatures(self, image_ids: Iterable[str]) -> dict[str, Signature]:
+        """Image → what changes when its note is replaced; images without one are left out."""
         try:
             with os.scandir(self._folder) as entries:
-                states = {entry.name: entry.stat() for entry in entries}
+                found = {entry.name: _signature(entry.stat()) for entry in entries}
         except OSError:
             return {}
-        notes = {}
-        for image_id in image_ids:
-            state = states.get(_file_name(image_id))
-            if state is None:
-                continue
-            cached = self._cache.get(image_id)
-            known = cached is not None and cached[0] == _signature(state)
-            notes[image_id] = cached[1] if known and cached else self.read(image_id)
-        return notes
+        named = ((image_id, found.get(_file_name(image_id))) for image_id in image_ids)
+        return {image_id: signature for image_id, signature in named if signature is not None}
+
+    def load(self, image_id: str) -> dict[str, Any]:
+        """As `read`, but nothing is kept: for readers that keep something smaller themselves."""
+        try:
+            note = json.loads(self._path(image_id).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return note if isinstance(note, dict) else {}
 
     def write(self, image_id: str, note: dict[str, Any]) -> None:
         """Replaces the note."""
@@ -67,6 +68,12 @@ class Notes:
         """Forgets the note, if there is one."""
         self._path(image_id).unlink(missing_ok=True)
 
+    def _cached(self, image_id: str, signature: Signature) -> dict[str, Any]:
+        cached = self._cache.get(image_id)
+        if cached is None or cached[0] != signature:
+            cached = self._cache[image_id] = (signature, self.load(image_id))
+        return cached[1]
+
     def _path(self, image_id: str) -> Path:
         return self._folder / _file_name(image_id)
 
@@ -76,5 +83,5 @@ def _file_name(image_id: str) -> str:
     return f"{folder_name(image_id)}.json"
 
 
-def _signature(state: os.stat_result) -> tuple[int, int, int]:
+def _signature(state: os.stat_result) -> Signature:
     return (state.st_mtime_ns, state.st_size, state.st_ino)

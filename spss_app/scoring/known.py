@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spss.errors import InputError
 from spss.suggestion import OrganSummary, PlaneScores, ScoreNote
 from spss.types import Shape
-from spss_app.notes import Notes
+from spss_app.notes import Notes, Signature
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class KnownScores:
     scores: Notes
     organs: Notes
     contents: Notes
-    _parsed: dict[tuple[str, str], tuple[Any, Any]] = field(default_factory=dict)
+    _parsed: dict[tuple[str, str], tuple[Signature, Any]] = field(default_factory=dict)
 
     def of(
         self, shapes: Mapping[str, Shape], *, class_names: Sequence[str], model: str | None
@@ -76,12 +76,16 @@ class KnownScores:
     def _read(
         self, kind: str, notes: Notes, image_ids: Iterable[str], parse: Any
     ) -> dict[str, Any]:
-        """Parsed notes; one that cannot be parsed is absent."""
+        """Parsed notes; one that cannot be parsed is absent.
+
+        What was parsed is kept and the text's lists are not: ten thousand of them made each run of
+        the garbage collector half a second long.
+        """
         parsed = {}
-        for image_id, found in notes.read_many(image_ids).items():
+        for image_id, signature in notes.signatures(image_ids).items():
             known = self._parsed.get((kind, image_id))
-            if known is None or known[0] is not found:  # the same object while the file is the same
-                known = (found, _or_none(parse, found))
+            if known is None or known[0] != signature:
+                known = (signature, _or_none(parse, notes.load(image_id)))
                 self._parsed[kind, image_id] = known
             if known[1] is not None:
                 parsed[image_id] = known[1]

@@ -1,5 +1,6 @@
 """A process of MONAI Label's for a background task lets the server's answers go first."""
 
+import gc
 import sys
 from types import SimpleNamespace
 
@@ -19,3 +20,10 @@ def test_only_a_task_process_steps_aside(monkeypatch, program, steps):
     monkeypatch.setattr(background.os, "nice", asked.append)
     background.step_aside()
     assert asked == steps
+
+
+def test_a_full_collection_leaves_the_start_alone(server):
+    app = server.app  # made when it is first asked for
+    assert gc.get_freeze_count() > 100_000  # the imported libraries
+    looked_at = {id(each) for each in gc.get_objects()}
+    assert id(app) not in looked_at

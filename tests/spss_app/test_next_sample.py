@@ -87,6 +87,18 @@ def test_scores_of_a_removed_image_are_passed_over(server):
     assert asked == {IDS[0], IDS[2], IDS[3], None}
 
 
+def test_scores_that_are_replaced_are_read_again(server):
+    scored(server, IDS[0])
+    (before, *_), _ = server.app.project.image_states()
+    (again, *_), _ = server.app.project.image_states()
+    assert again.scores is before.scores  # parsed once
+    note = server.app.project.scores.read(IDS[0])
+    note["scores"]["2"]["score"][0] = 0.875
+    server.app.project.scores.write(IDS[0], note)
+    (after, *_), _ = server.app.project.image_states()
+    assert after.scores.axes[2].score[0] == 0.875
+
+
 def test_broken_notes_count_as_absent(server):
     server.app.project.scores.write(IDS[0], {"model": "v1", "scores": {"0": 3}})
     server.app.project.contents.write(IDS[0], {"extent": "everywhere"})
