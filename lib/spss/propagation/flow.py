@@ -29,6 +29,8 @@ class FlowPropagator:
         largest_side: larger slices are shrunk to this geometric mean of their sides: the fields
             are smooth, and a 512² slice costs as much as a 256² one.
         patch: side of DIS's patches in pixels; small ones follow thin structures.
+        smoothness: weight of smoothness in the variational refinement, OpenCV's alpha. Half of
+            its default 20 carries a little further (docs/research.md, "Smoother optical flow").
         threads: slice pairs registered at a time; each uses one OpenCV thread.
     """
 
@@ -36,6 +38,7 @@ class FlowPropagator:
     largest_factor: int = 4
     largest_side: int = 256
     patch: int = 4
+    smoothness: float = 10.0
     threads: int = 1
 
     name = "flow"
@@ -78,6 +81,7 @@ class FlowPropagator:
         dis.setFinestScale(0)
         dis.setPatchSize(self.patch)
         dis.setPatchStride(max(1, self.patch // 2))
+        dis.setVariationalRefinementAlpha(self.smoothness)
         return dis
 
 

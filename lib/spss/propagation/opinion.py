@@ -21,10 +21,9 @@ from spss.propagation.stack import Carried, DrawnSlice, Stack, scale_intensities
 END_RULES = ("learned", "simple", "none")
 """``learned``: calibrated evidence; ``simple``: residual and distance; ``none``: as carried."""
 
-SIMPLE_SHARE = 0.25
-"""Share of the simple rule in ``learned``. On organs like those the constants were fitted on it
-costs a little (hippocampus 0.808 to 0.801), on organs left out of the fit it gains more
-(hippocampus 0.694 to 0.713, ACDC 0.854 to 0.875, heart 0.852 to 0.858)."""
+SIMPLE_SHARES = (0.0, 0.65)
+"""Share of the simple rule in ``learned``: for structures of a kind that was fitted on, and for
+ones unlike all of them, chosen on volumes of the validation split (docs/research.md)."""
 
 SLAB = 32
 """Slices judged at a time, so that a judgement in full resolution never needs much memory."""
@@ -103,7 +102,8 @@ class Judge:
                 yield span, simple
             else:
                 judged = class_probabilities(learned.logits(span))
-                yield span, (1 - SIMPLE_SHARE) * judged + SIMPLE_SHARE * simple
+                share = np.interp(learned.strangeness, (0, 1), SIMPLE_SHARES).astype(np.float32)
+                yield span, (1 - share) * judged + share * simple
 
 
 def drawn_slices(

@@ -16,7 +16,7 @@ from spss.training.case import PreparedCase, TrainingCase
 from spss.training.plan import Plan
 from spss.volumes import replace_atomically
 
-VERSION = 5
+VERSION = 6
 """Raise it when preparation changes, so that no old result is taken."""
 
 

@@ -1,54 +1,52 @@
 from __future__ import annotations
 
+import sys
+
+import nibabel as nib
 import numpy as np
 import pytest
 
-from spss.annotation import Plane
-from spss.datasets import make_phantoms, open_decathlon, split
+from spss.datasets import make_phantoms
 from spss.propagation.evidence import FEATURES
-from spss.propagation.stack import Stack
+from spss.propagation.learned_end import load_end
 from spss_apps.benchmarks import fit_end
-from spss_apps.benchmarks.propagation_tasks import measured_cases
 
 
-@pytest.fixture(scope="module")
-def phantoms(tmp_path_factory):
-    root = tmp_path_factory.mktemp("fit") / "Task04_Hippocampus"
-    make_phantoms(root, 10, shape=(16, 20, 16), seed=3)
-    return root
+@pytest.fixture
+def volumes(tmp_path, monkeypatch):
+    """Phantoms that stand for both main sets, and a ball in a volume of organs."""
+    monkeypatch.setattr("spss_apps.benchmarks.propagation_tasks.HIPPOCAMPUS_VOLUMES", 2)
+    make_phantoms(tmp_path / "set", 8, shape=(16, 20, 16), seed=3)
+    ball = (np.indices((28, 28, 28)) - 14).astype(np.float32)
+    labels = ((ball**2).sum(0) < 50).astype(np.uint8)
+    for name, values in (("image", labels + ball[0] / 50), ("labels", labels)):
+        nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    return tmp_path
 
 
-@pytest.mark.parametrize("set_name", ["hippocampus", "acdc"])
-def test_nothing_that_is_measured_or_tested_on_is_fitted_on(phantoms, set_name, monkeypatch):
-    monkeypatch.setattr("spss_apps.benchmarks.propagation_tasks.HIPPOCAMPUS_VOLUMES", 4)
-    dataset = open_decathlon(phantoms)
-    names = {case.name for case in fit_end.train_cases(phantoms, set_name)}
-    parts = split(dataset)
-    measured = {case.name for case in measured_cases(dataset, set_name)}
-    assert names == set(parts["train"]) - measured
-    assert names
-    assert measured
+def run(volumes, *words):
+    main_set = str(volumes / "set")
+    out = volumes / f"{len(words)}.npz"  # constants are read once a file
+    words = (out, "--hippocampus", main_set, "--acdc", main_set, *words)
+    sys.argv = ["fit_end.py", *map(str, words)]
+    fit_end.main()
+    return load_end(out)
 
 
-def test_what_is_fitted_tells_inside_from_outside(phantoms):
-    cases = list(open_decathlon(phantoms).cases)
-    seen = fit_end.gather(cases, (0, 2), 6, 6000, np.random.default_rng(0))
-    assert seen.features.shape == (len(seen.truth), len(FEATURES))
-    end = fit_end.fit(seen, steps=60)
-    logits = end(seen.features)
-    inside = seen.truth > 0.5
-    assert logits[inside].mean() > logits[~inside].mean() + 1
+def test_organs_are_known_to_the_general_fit_alone(volumes, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [])
+    organs = ("--organs", volumes / "image.nii.gz", volumes / "labels.nii.gz")
+    few = ("--planes", 3, "--organ-planes", 3, "--steps", 8)
+    end = run(volumes, *few, *organs)
+    assert end.familiarity.known.shape[1] == 2 * len(FEATURES)
+    pairs = zip(end.special.weights, end.general.weights, strict=True)
+    assert all((special != general).any() for special, general in pairs)
+    fewer = run(volumes, *few, "--leave-out", "acdc").familiarity.known
+    assert len(fewer) < len(end.familiarity.known)
 
 
-def test_a_thicker_stack_still_holds_the_drawn_slice():
-    rng = np.random.default_rng(1)
-    label = np.zeros((4, 60, 5), np.uint8)
-    label[:, 33] = 1
-    slices = np.moveaxis(label, 1, 0).astype(np.float32)
-    for _ in range(20):
-        stack, thinned, plane = fit_end._thicker(
-            Stack(slices, 1.0, (1.0, 1.0)), label, Plane(1, 33), rng
-        )
-        assert thinned[plane.slices].all()
-        assert stack.slices[plane.index].all()
-        assert len(stack.slices) * stack.thickness_mm == pytest.approx(60, abs=4)
+def test_without_organs_one_fit_is_both(volumes, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [])
+    end = run(volumes, "--planes", 3, "--steps", 8)
+    for special, general in zip(end.special.weights, end.general.weights, strict=True):
+        np.testing.assert_array_equal(special, general)

@@ -5,7 +5,7 @@ import pytest
 
 from spss.propagation.copying import CopyPropagator
 from spss.propagation.evidence import FEATURES, evidence
-from spss.propagation.learned_end import SHIPPED, LearnedEnd, load_end, save_end
+from spss.propagation.learned_end import load_end
 from spss.propagation.maps import depth_of, outward
 from spss.propagation.stack import DrawnSlice, Stack
 from spss.propagation.view import RADIUS_PIXELS, make_view
@@ -95,19 +95,3 @@ def test_a_class_that_was_not_drawn_is_not_found():
     drawn = DrawnSlice(4, one_hot, 0, 11)
     carried = CopyPropagator().carry(stack, (drawn,))[0]
     assert (load_end().judge(stack, drawn, carried).logits(slice(0, 12))[1] < -5).all()
-
-
-def test_constants_are_read_as_they_were_written(tmp_path):
-    shipped = load_end(SHIPPED)
-    path = tmp_path / "end.npz"
-    save_end(shipped, path)
-    again = load_end(path)
-    samples = np.random.default_rng(0).normal(size=(5, len(FEATURES))).astype(np.float32)
-    np.testing.assert_array_equal(again(samples), shipped(samples))
-
-
-def test_constants_of_another_version_are_refused(tmp_path):
-    old = LearnedEnd((np.zeros((3, 1), np.float32),), (np.zeros(1, np.float32),))
-    save_end(old, tmp_path / "old.npz")
-    with pytest.raises(ValueError, match="fit it again"):
-        load_end(tmp_path / "old.npz")
