@@ -22,7 +22,7 @@ from spss_apps.benchmarks.fit_perceptron import fit
 from spss_apps.benchmarks.fit_samples import gather, joined
 
 SETS = {"hippocampus": (0, 0, 1, 2), "acdc": (2,)}
-"""Axes that planes are drawn along: an ACDC volume has but ten slices, 10 mm apart."""
+"""Axes that planes are drawn along: an ACDC volume has but ten slices, 9 mm apart."""
 
 DESCRIBED = 700
 """Structures whose descriptions are kept: enough to tell a strange one, small on disk."""
