@@ -78,8 +78,8 @@ class KnownScores:
     ) -> dict[str, Any]:
         """Parsed notes; one that cannot be parsed is absent.
 
-        What was parsed is kept and the text's lists are not: ten thousand of them made each run of
-        the garbage collector half a second long.
+        What was parsed is kept and the text's lists are not: with ten thousand images they made
+        each full garbage collection 0.2 seconds longer.
         """
         parsed = {}
         for image_id, signature in notes.signatures(image_ids).items():

@@ -23,8 +23,8 @@ class FlowPropagator:
 
     Attributes:
         smallest_side: slices are enlarged until the geometric mean of their sides reaches this
-            many pixels (whole factors, at most ``largest_factor``): patches of 4 pixels cannot see
-            structures of 5. Hippocampi of 35 x 49 pixels gain nothing by it (docs/research.md).
+            many pixels (whole factors, at most ``largest_factor``). Hippocampi of 35 x 49 pixels
+            gain nothing by it (docs/research.md).
         largest_factor: bound of the enlargement.
         largest_side: larger slices are shrunk to this geometric mean of their sides: the fields
             are smooth, and a 512² slice costs as much as a 256² one.

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -24,29 +22,32 @@ def volumes(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(volumes, *words):
+@pytest.fixture
+def run(volumes, monkeypatch):
+    return lambda *words: _run(volumes, monkeypatch, words)
+
+
+def _run(volumes, monkeypatch, words):
     main_set = str(volumes / "set")
     out = volumes / f"{len(words)}.npz"  # constants are read once a file
     words = (out, "--hippocampus", main_set, "--acdc", main_set, *words)
-    sys.argv = ["fit_end.py", *map(str, words)]
+    monkeypatch.setattr("sys.argv", ["fit_end.py", *map(str, words)])
     fit_end.main()
     return load_end(out)
 
 
-def test_organs_are_known_to_the_general_fit_alone(volumes, monkeypatch):
-    monkeypatch.setattr(sys, "argv", [])
+def test_organs_are_known_to_the_general_fit_alone(volumes, run):
     organs = ("--organs", volumes / "image.nii.gz", volumes / "labels.nii.gz")
     few = ("--planes", 3, "--organ-planes", 3, "--steps", 8)
-    end = run(volumes, *few, *organs)
+    end = run(*few, *organs)
     assert end.familiarity.known.shape[1] == 2 * len(FEATURES)
     pairs = zip(end.special.weights, end.general.weights, strict=True)
     assert all((special != general).any() for special, general in pairs)
-    fewer = run(volumes, *few, "--leave-out", "acdc").familiarity.known
+    fewer = run(*few, "--leave-out", "acdc").familiarity.known
     assert len(fewer) < len(end.familiarity.known)
 
 
-def test_without_organs_one_fit_is_both(volumes, monkeypatch):
-    monkeypatch.setattr(sys, "argv", [])
-    end = run(volumes, "--planes", 3, "--steps", 8)
+def test_without_organs_one_fit_is_both(run):
+    end = run("--planes", 3, "--steps", 8)
     for special, general in zip(end.special.weights, end.general.weights, strict=True):
         np.testing.assert_array_equal(special, general)
