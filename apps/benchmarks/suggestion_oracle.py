@@ -10,9 +10,8 @@ import numpy as np
 
 from spss.annotation import Plane, SparseLabel
 from spss.datasets import Annotations, Dataset, split
-from spss.propagation import propagate
+from spss.propagation import UNFITTED_END_RULE, propagate
 from spss.suggestion import Suggestion
-from spss.training.soft_label import END_RULE
 from spss.volumes import read_image, read_label, replace_atomically
 from spss_apps.measuring import dice_of
 
@@ -68,7 +67,7 @@ def _worth_of(dataset: Dataset, name: str, axis: int) -> list[float]:
             SparseLabel.from_planes(truth, [plane]),
             spacing_mm=volume.spacing_mm,
             class_count=count,
-            end_rule=END_RULE,
+            end_rule=UNFITTED_END_RULE,
         )
         worth.append(round(dice_of(carried.classes, truth, count), 4))
     return worth

@@ -11,7 +11,7 @@ from spss.methods.batch import Batch
 from spss.methods.losses import segmentation_loss
 from spss.methods.method import Method, StepContext, StepLosses
 from spss.methods.pseudo import PseudoConfig, pseudo_label_loss
-from spss.methods.schedule import late_ramp
+from spss.methods.schedule import late_ramp, shared_batch
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class MeanTeacher(Method):
     needs_unlabelled = True
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
-        """Unlabelled volumes cost time only once their term counts; half as many are enough."""
+        """Unlabelled volumes take the place of labelled ones, once their term counts."""
         started = fraction >= self.config.ramp_start
-        return batch_size, (batch_size + 1) // 2 if started else 0
+        return shared_batch(batch_size) if started else (batch_size, 0)
 
     def training_step(self, batch: Batch, context: StepContext) -> StepLosses:
         """See `Method.training_step`."""

@@ -7,6 +7,7 @@ average, the batches and the checkpoints; a method only says
 - what it needs (class attributes ``needs_pseudo_label``, ``needs_unlabelled``,
   ``embedding_channels``, and ``composition``: labelled and unlabelled patches of a step),
 - what a step's loss is (``training_step``), and what else happens after it (``after_step``),
+- whether it has better labels of the volumes (``renew_labels``),
 - which state of its own must survive a restart (``state_dict`` / ``load_state_dict``).
 
 Example::
@@ -30,18 +31,39 @@ Example::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from spss.methods.batch import Batch
+from spss.types import SpacingMm
 
 StepLosses = dict[str, Tensor]
 """Scalar tensors. ``"loss"`` is what is minimised, with gradient; every entry is logged."""
+
+
+class LabelledVolume(Protocol):
+    """A whole training volume and its label, as `Method.renew_labels` sees it."""
+
+    @property
+    def name(self) -> str:
+        """Unique."""
+
+    @property
+    def image(self) -> Tensor:
+        """``(X, Y, Z)`` float32, normalised."""
+
+    @property
+    def truth(self) -> Tensor:
+        """``(X, Y, Z)`` uint8 in network classes, ``UNDECIDED`` where nobody looked."""
+
+    @property
+    def soft(self) -> Tensor | None:
+        """``(C + 2, X, Y, Z)`` float16: probabilities, reliability, distance; or None."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +92,7 @@ class StepContext:
         """Student's logits ``(B, C, X, Y, Z)`` float32 of ``(B, 1, X, Y, Z)``, with gradient."""
         with self._mixed():
             logits = self.student(image)
-        return logits.float()
+        return _planar(logits)
 
     def embed(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Student's logits, and projected decoder features ``(B, E, x, y, z)`` float32.
@@ -81,14 +103,14 @@ class StepContext:
         """
         with self._mixed():
             logits, embedding = self.student(image, embed=True)
-        return logits.float(), embedding.float()
+        return _planar(logits), embedding.float()
 
     @torch.no_grad()
     def teach(self, image: Tensor) -> Tensor:
         """Teacher's probabilities ``(B, C, X, Y, Z)`` float32, without gradient."""
         with self._mixed():
             logits = self.teacher(image)
-        return logits.float().softmax(dim=1)
+        return _planar(logits).softmax(dim=1)
 
     def noise_like(self, tensor: Tensor) -> Tensor:
         """Standard normal noise of the same shape, from the run's own generator."""
@@ -151,6 +173,19 @@ class Method(ABC):
         del batch, context
         return {}
 
+    def renew_labels(
+        self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
+    ) -> dict[str, Tensor]:
+        """Asked at the end of each round: volume's name → new soft maps, like `LabelledVolume`'s.
+
+        Args:
+            volumes: all labelled training volumes, on the CPU.
+            spacing_mm: of their grid.
+            fraction: share of the training done.
+        """
+        del volumes, spacing_mm, fraction
+        return {}
+
     def parameters(self) -> Iterable[nn.Parameter]:
         """Parameters beside the segmenter's that the engine's optimiser shall train."""
         return ()
@@ -167,3 +202,12 @@ class Method(ABC):
     def options(cls) -> dict[str, Any]:
         """Names and defaults of the constants, as shown to people."""
         return {field.name: getattr(cls.Config(), field.name) for field in fields(cls.Config)}
+
+
+def _planar(logits: Tensor) -> Tensor:
+    """Float32, class after class in memory.
+
+    On a CPU softmax and sums over the classes of a channels-last map take two to seven times as
+    long (three classes, 538,000 voxels), and every loss takes some.
+    """
+    return logits.float().contiguous()

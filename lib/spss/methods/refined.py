@@ -16,6 +16,7 @@ from spss.refinement import (
     fuse,
     scheduled_teacher_share,
 )
+from spss.selfpaced import most_likely
 
 NOMINAL_ITERATIONS = 6000
 """t_max of PLN and SPSS: their schedules count these iterations; a shorter training runs through
@@ -84,7 +85,7 @@ def refined_supervision(
     if label is None:
         label = refined_label(batch, teacher, t, config)
     weights = distance_weights(batch.distance, base=config.slice_decay) * disagreement_factor(
-        batch.pseudo_label.argmax(1), teacher.argmax(1), t, start=config.disagreement_start
+        most_likely(batch.pseudo_label), most_likely(teacher), t, start=config.disagreement_start
     )
     counts = batch.reliability > 0
     weights = (weights.trunc() if integer_weights else weights) * counts
@@ -112,9 +113,9 @@ def refined_label(batch: Batch, teacher: Tensor, t: int, config: RefinedConfig) 
 
 def _without_holes(label: Tensor, batch: Batch) -> Tensor:
     count = label.shape[1]
-    classes = label.argmax(1).to(torch.uint8).cpu().numpy()
+    classes = most_likely(label).to(torch.uint8).cpu().numpy()
     filled = [torch.from_numpy(fill_holes(each, class_count=count)) for each in classes]
     target = torch.nn.functional.one_hot(torch.stack(filled).long(), count).movedim(-1, 1)
-    changed = target.argmax(1).to(label.device) != label.argmax(1)
+    changed = most_likely(target).to(label.device) != most_likely(label)
     changed &= ~batch.annotated
     return torch.where(changed[:, None], target.to(label), label)

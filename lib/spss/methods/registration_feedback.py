@@ -1,15 +1,25 @@
-"""The registration network keeps learning beside the segmenter, as PLN and SPSS publish it."""
+"""The registration network keeps learning beside the segmenter, and renews its labels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from spss.annotation import Plane, SparseLabel
+from spss.errors import InputError, NotReadyError
 from spss.methods.batch import Batch
 from spss.methods.losses import soft_dice_loss
+from spss.methods.method import LabelledVolume
+from spss.propagation import UNFITTED_END_RULE, propagate
+from spss.propagation.learned import LearnedPropagator
 from spss.propagation.registration_network import RegistrationNetwork
+from spss.propagation.stack import ROBUST_PERCENTILES
+from spss.types import UNDECIDED, SpacingMm
 
 LEARNING_RATE = 1e-4
 """Adam's in the released code."""
@@ -20,32 +30,42 @@ PAIRS = 32
 SMALLEST_EDGE = 16
 """The registration network halves four times and normalises what is left."""
 
-SLICE_AXIS = 2
-"""The released code registers along the patch's last axis."""
+START, EVERY = 0.3, 0.1
+"""Shares of the training before labels are renewed for the first time, and between two times: as
+late as the teacher, whose refined labels the network learns from."""
 
 
 class RegistrationFeedback:
-    """Adam steps of a 2-D registration network on adjacent slices of the batch.
+    """A 2-D registration network that learns from the batches, and carries the planes anew.
 
-    Su et al., MICCAI 2024 (METHODS 1.2): before the segmenter's step the loss is MSE(warp(m), f) on
-    slices m, f of all volumes; after it MSE + Dice(warp(y_m), y_f) on the labelled ones, y the
-    refined label. There is no smoothness term, as published. What is learned here reaches the
-    labels only if somebody propagates them anew with this network; within a training the labels
-    stay as they were prepared, so this part has a cost and no effect on the segmenter.
+    Su et al., MICCAI 2024, and PLN before it (METHODS 1.2): before the segmenter's step the loss is
+    MSE(warp(m), f) on adjacent slices m, f of all volumes; after it MSE + Dice(warp(y_m), y_f) on
+    the labelled ones, y the refined label. Differences to the released code: slices along every
+    axis, since a plane may be drawn along any; the field is kept smooth; and where that carries a
+    plane anew in each step, slice after slice, here whole volumes get new labels ten times.
 
     Args:
         device: where the batches are.
+        class_count: classes of the network, background included.
         learning_rate: Adam's.
         seed: of the network's weights; the global generator is left as it was.
     """
 
     def __init__(
-        self, device: torch.device, *, learning_rate: float = LEARNING_RATE, seed: int = 0
+        self,
+        device: torch.device,
+        *,
+        class_count: int,
+        learning_rate: float = LEARNING_RATE,
+        seed: int = 0,
     ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = RegistrationNetwork().to(device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=learning_rate)
+        self.class_count = class_count
+        self.renewed_at = START - EVERY
+        """Share of the training at which labels were renewed last."""
 
     def learn_images(self, batch: Batch, *, steps: int, generator: torch.Generator) -> float:
         """Takes ``steps`` on the images alone; returns the last loss, 0 without a step."""
@@ -70,63 +90,141 @@ class RegistrationFeedback:
             return 0.0
         return self._learn(batch.image[rows], refined[rows], steps, generator)
 
+    def renew(
+        self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
+    ) -> dict[str, Tensor]:
+        """New soft maps of those volumes whose planes the network carries; none if it is not time.
+
+        Clicks, scribbles and dense labels have no plane to carry: their volumes stay as they are.
+        """
+        if fraction < self.renewed_at + EVERY - 1e-9:
+            return {}
+        self.renewed_at = fraction
+        self.network.eval()
+        carried = {each.name: self._carried(each, spacing_mm) for each in volumes}
+        self.network.train()
+        return {name: soft for name, soft in carried.items() if soft is not None}
+
     def state_dict(self) -> dict[str, Any]:
-        """Weights and moments."""
-        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        """Weights, moments and when labels were renewed."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "renewed_at": self.renewed_at,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.renewed_at = float(state["renewed_at"])
 
     def _learn(
         self, images: Tensor, labels: Tensor | None, steps: int, generator: torch.Generator
     ) -> float:
-        if images.shape[2 + SLICE_AXIS] < 2:  # nothing is adjacent to anything
-            return 0.0
-        images, labels = _wide_enough(images), None if labels is None else _wide_enough(labels)
+        axes = [axis for axis in range(3) if images.shape[2 + axis] > 1]
         loss = images.new_zeros(())
+        if not axes or steps < 1:
+            return 0.0
+        images = _scaled(images)
         for _ in range(steps):
-            fixed, moving, pick = _slice_pairs(images, generator)
-            flow = self.network(fixed, moving)
-            loss = torch.nn.functional.mse_loss(self.network.warp(moving, flow), fixed)
+            draw = torch.rand((), generator=generator, device=images.device)
+            pairs = _Pairs(images, axes[int(draw * len(axes))], generator)
+            flow = self.network(pairs.fixed, pairs.moving)
+            moved = self.network.warp(pairs.moving, flow)
+            loss = F.mse_loss(moved, pairs.fixed)
+            loss = loss + self.network.config.smoothness * _roughness(flow)
             if labels is not None:
-                loss = loss + _label_dice(self.network.warp, labels, flow, pick)
+                loss = loss + _label_dice(self.network.warp, pairs.of(labels), flow)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             self.optimiser.step()
         return float(loss.detach())
 
-
-Pick = tuple[Tensor, Tensor, Tensor]
-"""Volume, fixed slice and moving slice of each pair."""
-
-
-def _wide_enough(maps: Tensor) -> Tensor:
-    """Zeros beside slices so small that one voxel would be left where the network is deepest."""
-    if max(maps.shape[2:4]) > SMALLEST_EDGE:
-        return maps
-    return torch.nn.functional.pad(maps, (0, 0, 0, 0, 0, SMALLEST_EDGE + 1 - maps.shape[2]))
-
-
-def _slice_pairs(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Pick]:
-    """Random neighbours: fixed and moving slices ``(PAIRS, 1, H, W)``, and where they come from."""
-    draw = torch.rand(3, PAIRS, generator=generator, device=images.device)
-    volumes = (draw[0] * len(images)).long()
-    lower = (draw[1] * (images.shape[2 + SLICE_AXIS] - 1)).long()
-    up = (draw[2] < 0.5).long()
-    pick = (volumes, lower + up, lower + 1 - up)
-    return _slices(images, volumes, pick[1]), _slices(images, volumes, pick[2]), pick
-
-
-def _slices(maps: Tensor, volumes: Tensor, places: Tensor) -> Tensor:
-    """``(B, C, X, Y, Z)`` to ``(PAIRS, C, X, Y)``."""
-    return maps.movedim(2 + SLICE_AXIS, 1)[volumes, places]
+    def _carried(self, volume: LabelledVolume, spacing_mm: SpacingMm) -> Tensor | None:
+        """``(C + 2, X, Y, Z)`` float16: the volume's planes, carried by the network as it is."""
+        truth = volume.truth.numpy()
+        planes = _whole_planes(truth != UNDECIDED)
+        if volume.soft is None or not planes:
+            return None
+        label = SparseLabel.from_planes(np.where(truth == UNDECIDED, 0, truth), planes)
+        try:
+            found = propagate(
+                volume.image.numpy(),
+                label,
+                spacing_mm=spacing_mm,
+                class_count=self.class_count,
+                propagator=LearnedPropagator(network=self.network),
+                end_rule=UNFITTED_END_RULE,
+            )
+        except (InputError, NotReadyError):
+            return None  # it could not be carried before either
+        maps = torch.from_numpy(np.stack([*found.probabilities, found.reliability]))
+        return torch.cat([maps.half(), volume.soft[-1:]])
 
 
-def _label_dice(warp: Any, labels: Tensor, flow: Tensor, pick: Pick) -> Tensor:
-    volumes, fixed, moving = pick
-    moved = warp(_slices(labels, volumes, moving), flow)
-    wanted = _slices(labels, volumes, fixed)
+class _Pairs:
+    """Random neighbours along one axis, either way round."""
+
+    def __init__(self, images: Tensor, axis: int, generator: torch.Generator) -> None:
+        draw = torch.rand(3, PAIRS, generator=generator, device=images.device)
+        self.axis = axis
+        self.volumes = (draw[0] * len(images)).long()
+        lower = (draw[1] * (images.shape[2 + axis] - 1)).long()
+        up = (draw[2] < 0.5).long()
+        self.places = lower + up, lower + 1 - up
+        self.fixed, self.moving = self.of(images)
+
+    def of(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Fixed and moving slices ``(PAIRS, C, H, W)`` of ``(B, C, X, Y, Z)`` maps."""
+        slices = maps.movedim(2 + self.axis, 1)
+        fixed, moving = (_wide_enough(slices[self.volumes, place]) for place in self.places)
+        return fixed, moving
+
+
+def _wide_enough(slices: Tensor) -> Tensor:
+    """Zeros beside slices so small that one pixel would be left where the network is deepest."""
+    if max(slices.shape[2:]) > SMALLEST_EDGE:
+        return slices
+    return F.pad(slices, (0, 0, 0, SMALLEST_EDGE + 1 - slices.shape[2]))
+
+
+def _scaled(images: Tensor) -> Tensor:
+    """Each image to 0…1 between its robust bounds, as a `Stack` is when planes are carried."""
+    low, high = (
+        torch.stack([each.float().quantile(share / 100) for each in _thinned(images)])
+        for share in ROBUST_PERCENTILES
+    )
+    low, high = (bound.reshape(-1, 1, 1, 1, 1) for bound in (low, high))
+    return ((images - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
+
+
+def _thinned(images: Tensor) -> Tensor:
+    """Every so many voxels of each image: bounds need no more, and quantiles sort."""
+    flat = images.flatten(1)
+    return flat[:, :: max(1, flat.shape[1] // 50_000)]
+
+
+def _roughness(flow: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring displacements: the field's diffusion energy."""
+    return flow.diff(dim=2).square().mean() + flow.diff(dim=3).square().mean()
+
+
+def _label_dice(warp: Any, pairs: tuple[Tensor, Tensor], flow: Tensor) -> Tensor:
+    wanted, moving = pairs
+    moved = warp(moving, flow)
     everywhere = torch.ones_like(moved[:, 0])
     return soft_dice_loss(moved[..., None], wanted[..., None], everywhere[..., None])
+
+
+def _whole_planes(annotated: np.ndarray) -> list[Plane]:
+    """Planes in which every voxel was decided; none of a dense label, which needs no carrying."""
+    if annotated.all():
+        return []
+    return [
+        Plane(axis, int(index))
+        for axis in range(3)
+        for index in np.flatnonzero(
+            annotated.all(axis=tuple(other for other in range(3) if other != axis))
+        )
+    ]

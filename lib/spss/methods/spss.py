@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,39 +13,21 @@ from torch import Tensor
 from spss.contrast import bidirectional_contrast
 from spss.methods.batch import Batch
 from spss.methods.losses import segmentation_loss
-from spss.methods.method import Method, StepContext, StepLosses
-from spss.methods.schedule import late_ramp
+from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
+from spss.methods.registration_feedback import RegistrationFeedback
+from spss.methods.schedule import late_ramp, shared_batch
+from spss.methods.trust import TrustConfig, propagation_trust
 from spss.mixing import block_mask, cut_mix
-from spss.refinement import beyond_reach, distance_weights
+from spss.refinement import fuse, reliability_teacher_share
 from spss.refinement.fusion import certainty
-from spss.selfpaced import entropy, select_class_blind, select_class_wise
-
-FOREGROUND = 0.3
-"""Propagated probability of any structure from which a voxel counts as reached by it."""
+from spss.selfpaced import entropy, most_likely, select_class_blind, select_class_wise
+from spss.types import SpacingMm
 
 
 @dataclass(frozen=True)
-class SpssConfig:
+class SpssConfig(TrustConfig):
     """Constants of `Spss`."""
 
-    reliability_power: float = field(
-        default=1.0, metadata={"help": "trust in a propagated voxel = reliability^power x decay^d"}
-    )
-    decay_start: float = field(
-        default=0.8, metadata={"help": "trust one slice from a plane, at the start; PLN: 0.8"}
-    )
-    decay_end: float = field(
-        default=0.8,
-        metadata={"help": "the same at the end; below the start: dense to sparse, as DeSCO"},
-    )
-    far_trust: float = field(
-        default=0.5,
-        metadata={"help": "least trust in background beyond the structure's reach; 0 = none"},
-    )
-    reach: float = field(
-        default=1.0, metadata={"help": "reach of a structure beyond itself, in its own radii"}
-    )
-    truth_weight: float = field(default=8.0, metadata={"help": "weight of an annotated voxel"})
     dice_weight: float = field(
         default=1.0, metadata={"help": "Dice beside cross-entropy; 1 in nnU-Net's compound loss"}
     )
@@ -56,6 +39,12 @@ class SpssConfig:
     )
     ramp_length: float = field(
         default=0.3, metadata={"help": "share of the training over which its weight grows"}
+    )
+    unlabelled_share: float = field(
+        default=0.5,
+        metadata={
+            "help": "share of a batch without a label once the teacher teaches, at least one"
+        },
     )
     selection: bool = field(
         default=True, metadata={"help": "SU: only the most certain voxels of each class and image"}
@@ -77,6 +66,10 @@ class SpssConfig:
     )
     negatives: int = field(default=50, metadata={"help": "K of the contrastive loss; SPSS: 50"})
     contrast_temperature: float = field(default=0.07, metadata={"help": "tau; SPSS: 0.07"})
+    registration_steps: int = field(
+        default=0,
+        metadata={"help": "feedback: steps in which registration learns refined labels; SPSS: 20"},
+    )
 
 
 class Targets(NamedTuple):
@@ -115,10 +108,18 @@ class Spss(Method):
     needs_unlabelled = True
     embedding_channels = 32
 
+    def __init__(self, config: Any = None, *, class_count: int, device: torch.device) -> None:
+        super().__init__(config, class_count=class_count, device=device)
+        self.feedback: RegistrationFeedback | None = None
+        if self.config.registration_steps > 0:
+            self.feedback = RegistrationFeedback(device, class_count=class_count)
+        self._refined: tuple[Batch, Tensor] | None = None
+
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
-        """Unlabelled volumes cost time only once the teacher teaches."""
-        started = fraction >= self.config.ramp_start and self.config.consistency_weight > 0
-        return batch_size, max(1, batch_size // 2) if started else 0
+        """Unlabelled volumes take the place of labelled ones, once the teacher teaches."""
+        if fraction < self.config.ramp_start or self.config.consistency_weight == 0:
+            return batch_size, 0
+        return shared_batch(batch_size, self.config.unlabelled_share)
 
     def training_step(self, batch: Batch, context: StepContext) -> StepLosses:
         """See `Method.training_step`."""
@@ -132,20 +133,48 @@ class Spss(Method):
             loss = segmentation_loss(
                 logits, batch.pseudo_label, trust, dice_weight=config.dice_weight
             )
+            self._refined = (batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
         targets = self._targets(batch, trust, context)
         view = targets.image + config.noise * context.noise_like(targets.image)
         return self._losses(view, targets, weight, context)
 
+    def after_step(self, batch: Batch, context: StepContext) -> dict[str, float]:
+        """Feedback: the registration learns from images and from this step's refined labels."""
+        if self.feedback is None or self._refined is None:
+            return {}
+        (seen, label), steps = self._refined, self.config.registration_steps
+        self._refined = None
+        self.feedback.learn_images(batch, steps=steps // 2, generator=context.generator)
+        loss = self.feedback.learn_labels(
+            seen, label, steps=steps - steps // 2, generator=context.generator
+        )
+        return {"registration": loss}
+
+    def renew_labels(
+        self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
+    ) -> dict[str, Tensor]:
+        """Feedback: the planes, carried by the registration as it is now."""
+        return {} if self.feedback is None else self.feedback.renew(volumes, spacing_mm, fraction)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The registration, where there is feedback."""
+        return {} if self.feedback is None else {"registration": self.feedback.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state_dict`` returned."""
+        if self.feedback is not None:
+            self.feedback.load_state_dict(state["registration"])
+
     def _targets(self, batch: Batch, trust: Tensor, context: StepContext) -> Targets:
         """The batch and what the teacher thinks of it, perhaps mixed across patients."""
+        teacher = context.teach(batch.image)
         targets = Targets(
-            batch.image,
-            batch.pseudo_label,
-            trust[:, None],
-            context.teach(batch.image),
-            batch.valid[:, None],
+            batch.image, batch.pseudo_label, trust[:, None], teacher, batch.valid[:, None]
         )
+        if self.feedback is not None:
+            share = reliability_teacher_share(trust[:, None], teacher)
+            self._refined = (batch, fuse(batch.pseudo_label, teacher, share))
         draw = torch.rand(2, generator=context.generator, device=batch.image.device)
         if len(batch) < 2 or float(draw[0]) >= self.config.mix_share:
             return targets
@@ -199,7 +228,7 @@ class Spss(Method):
             return selected
         return select_class_wise(
             entropy(teacher),
-            teacher.argmax(1),
+            most_likely(teacher),
             rate,
             class_count=self.class_count,
             boundary_rate=rate,
@@ -219,38 +248,9 @@ class Spss(Method):
             first,
             second,
             second.detach(),
-            anchor_classes=probabilities.argmax(1),
+            anchor_classes=most_likely(probabilities),
             pool_probabilities=probabilities,
             negative_count=self.config.negatives,
             temperature=self.config.contrast_temperature,
             anchor_weights=anchors,
         )
-
-
-def propagation_trust(batch: Batch, fraction: float, config: SpssConfig) -> Tensor:
-    """Trust w = reliability^p · max(a(t)^d, far), truth_weight where annotated.
-
-    Far slices err more, and all in one direction. What they say about where the structure is *not*
-    stays: far = ``far_trust`` on background beyond the structure's reach, else 0. Annotated planes
-    lie inside the organ, so nothing else teaches that it ends.
-
-    a(t) moves linearly from ``decay_start`` to ``decay_end``. Falling to 0.4, it forgets far slices
-    before their errors are memorised: nothing gained on the hippocampus (five seeds), and 0.07 lost
-    on ACDC (one; ``docs/research.md``). So it does not fall.
-
-    Args:
-        batch: with propagated labels.
-        fraction: share of the training done.
-        config: see `SpssConfig`.
-
-    Returns:
-        ``(B, X, Y, Z)`` float32.
-    """
-    base = config.decay_start + (config.decay_end - config.decay_start) * fraction
-    decayed = distance_weights(batch.distance, base=base)
-    if config.far_trust > 0:
-        propagated = (1 - batch.pseudo_label[:, 0] > FOREGROUND) & (batch.reliability > 0)
-        beyond = beyond_reach(propagated, batch.spacing_mm, radii=config.reach)
-        decayed = torch.maximum(decayed, config.far_trust * beyond)
-    trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0) * decayed
-    return trust.masked_fill(batch.annotated, config.truth_weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -14,7 +15,7 @@ from spss.contrast import bidirectional_contrast
 from spss.contrast.dense import dense_bidirectional_contrast
 from spss.methods.batch import Batch
 from spss.methods.losses import one_hot, soft_cross_entropy, soft_dice_loss
-from spss.methods.method import Method, StepContext, StepLosses
+from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
 from spss.methods.refined import (
     RefinedConfig,
     nominal_iteration,
@@ -24,7 +25,14 @@ from spss.methods.refined import (
 from spss.methods.registration_feedback import RegistrationFeedback
 from spss.methods.released_views import Views, limited_noise, other_crop, resized
 from spss.mixing import box_mask
-from spss.selfpaced import Pace, select_class_blind, select_class_wise, teacher_opinion
+from spss.selfpaced import (
+    Pace,
+    most_likely,
+    select_class_blind,
+    select_class_wise,
+    teacher_opinion,
+)
+from spss.types import SpacingMm
 
 NOMINAL_EPOCH = 8
 """Iterations in an epoch of the released runs (16 labelled volumes, 2 in a batch)."""
@@ -65,7 +73,8 @@ class SpssReferenceConfig(RefinedConfig):
         default=1, metadata={"help": "SC on means of so many voxels per axis; released: 1/8 grid"}
     )
     registration_steps: int = field(
-        default=0, metadata={"help": "Adam steps of registration, half before, half after; SPSS 20"}
+        default=0,
+        metadata={"help": "feedback: Adam steps of registration, half before, half after; SPSS 20"},
     )
 
 
@@ -92,7 +101,11 @@ class SpssReference(Method):
         self.pace = Pace()
         self.previous_loss = 1.0
         """L_prev, the last consistency loss; starts where the student is too young for any age."""
-        self.feedback = RegistrationFeedback(device) if self.config.registration_steps > 0 else None
+        self.feedback = (
+            RegistrationFeedback(device, class_count=class_count)
+            if self.config.registration_steps > 0
+            else None
+        )
         self._refined: tuple[Batch, Tensor] | None = None
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
@@ -134,6 +147,12 @@ class SpssReference(Method):
         self._refined = None
         loss = self.feedback.learn_labels(seen, refined, steps=steps, generator=context.generator)
         return {"registration": loss}
+
+    def renew_labels(
+        self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
+    ) -> dict[str, Tensor]:
+        """The planes, carried by the registration as it is now."""
+        return {} if self.feedback is None else self.feedback.renew(volumes, spacing_mm, fraction)
 
     def state_dict(self) -> dict[str, Any]:
         """The last consistency loss, which sets the next selection rate; the registration."""
@@ -188,7 +207,7 @@ class SpssReference(Method):
         config = self.config
         logits, embedding = context.embed(views.mixed)
         taught = [context.teach(view) for view in (views.first, views.second.roll(views.shift, 0))]
-        target = torch.where(views.pasted, taught[1], taught[0]).argmax(1)
+        target = most_likely(torch.where(views.pasted, taught[1], taught[0]))
         valid = torch.where(views.pasted[:, 0], batch.valid.roll(views.shift, 0), batch.valid)
         selected = valid
         if config.selection:
@@ -235,7 +254,7 @@ class SpssReference(Method):
             first,
             second,
             embedding,
-            anchor_classes=resized(logits.detach(), grid).argmax(1),
+            anchor_classes=most_likely(resized(logits.detach(), grid)),
             pool_probabilities=resized(probabilities, grid),
             negative_count=self.config.negatives,
             temperature=self.config.contrast_temperature,

@@ -11,6 +11,11 @@ from scipy.ndimage import gaussian_filter1d
 from spss.propagation.maps import blur
 from spss.propagation.stack import Carried, DrawnSlice, Stack
 
+UNFITTED_END_RULE = "simple"
+"""Where propagated labels end for training. The ``learned`` rule's constants were fitted on dense
+labels of public sets; a benchmark of sparse labels on those sets must not profit from them, and on
+other organs the two rules are level (``docs/benchmarks.md``)."""
+
 HALO = 3
 """Slices beyond those asked for that the smoothing across sees: SciPy cuts at four sigma."""
 

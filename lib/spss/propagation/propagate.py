@@ -13,7 +13,7 @@ from spss.propagation.fusion import Fusion
 from spss.propagation.joining import TRUSTED_RADII, join
 from spss.propagation.opinion import Judge, distance_to_planes_mm, drawn_slices
 from spss.propagation.pseudo_label import PseudoLabel
-from spss.propagation.registry import Resources, make_propagator
+from spss.propagation.registry import Propagator, Resources, make_propagator
 from spss.propagation.stack import make_stack, structure_radius_mm
 from spss.propagation.threads import thread_count
 from spss.types import ImageArray, Probabilities, SpacingMm
@@ -25,7 +25,7 @@ def propagate(
     *,
     spacing_mm: SpacingMm,
     class_count: int,
-    propagator: str = "auto",
+    propagator: str | Propagator = "auto",
     end_rule: str = "learned",
     range_slices: int | None = None,
     network_probabilities: Probabilities | None = None,
@@ -40,7 +40,7 @@ def propagate(
             structures do not reach there.
         spacing_mm: voxel size along each axis.
         class_count: classes including background.
-        propagator: a name of ``list_propagators()``.
+        propagator: a name of ``list_propagators()``, or one that was made.
         end_rule: ``learned``, ``simple`` or ``none``, see ``END_RULES``.
         range_slices: only so many slices to each side of an annotated plane; None = all.
         network_probabilities: ``(C, I, J, K)`` of a trained network, joined with the planes.
@@ -58,7 +58,9 @@ def propagate(
     if network_probabilities is not None:
         check_network(network_probabilities, class_count, image.shape)
     resources = Resources(threads=thread_count(threads), weights=weights)
-    judge = Judge(propagator=make_propagator(propagator, resources), end_rule=end_rule)
+    if isinstance(propagator, str):
+        propagator = make_propagator(propagator, resources)
+    judge = Judge(propagator=propagator, end_rule=end_rule)
 
     def carry(label: SparseLabel) -> PseudoLabel:
         """The whole propagation of a label; the calibration repeats it with planes left out."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spss.errors import InputError
+from spss.selfpaced import most_likely
 
 
 def scheduled_teacher_share(
@@ -86,7 +87,7 @@ def fuse(
         raise InputError(msg)
     fused = pseudo_label + teacher_share * (teacher_probabilities.detach() - pseudo_label)
     if hard:
-        fused = one_hot(fused.argmax(1), fused.shape[1]).to(fused.dtype)
+        fused = one_hot(most_likely(fused), fused.shape[1]).to(fused.dtype)
     if annotated is None:
         return fused
     exact = pseudo_label if truth is None else one_hot(truth, fused.shape[1]).to(fused.dtype)

@@ -17,7 +17,7 @@ def beyond_reach(foreground: Tensor, spacing_mm: SpacingMm, *, radii: float = 1.
     Propagation loses its way by a part of the structure's size, so its statement "nothing here" is
     worth something where there is nothing for a whole radius around, on whatever slice. The radius
     is that of the ball with the foreground's volume, (3 V / 4π)^(1/3), so that no length has to be
-    chosen per organ; the neighbourhood is a box, which max-pooling can dilate by.
+    chosen per organ; the neighbourhood is a box, axis by axis.
 
     Args:
         foreground: ``(B, X, Y, Z)`` bool, what was propagated.
@@ -37,12 +37,18 @@ def _radius_mm(foreground: Tensor, voxel_mm3: float) -> float:
 
 
 def _dilated(foreground: Tensor, spacing_mm: SpacingMm, reach_mm: float) -> Tensor:
-    """One axis after the other: a box is the sum of its edges."""
-    grown = foreground[None, None].float()
+    """One axis after the other: a box is the sum of its edges.
+
+    Counted with running sums, which cost the same for any reach.
+    """
+    grown = foreground
     for axis, spacing in enumerate(spacing_mm):
-        steps = min(round(reach_mm / spacing), foreground.shape[axis])
+        size = foreground.shape[axis]
+        steps = min(round(reach_mm / spacing), size)
         if steps > 0:
-            kernel, padding = [1, 1, 1], [0, 0, 0]
-            kernel[axis], padding[axis] = 2 * steps + 1, steps
-            grown = F.max_pool3d(grown, kernel, stride=1, padding=padding)
-    return grown[0, 0] > 0
+            count = F.pad(grown.cumsum(axis, dtype=torch.int32).movedim(axis, -1), (1, 0))
+            place = torch.arange(size, device=grown.device)
+            last = (place + steps + 1).clamp(max=size)
+            first = (place - steps).clamp(min=0)
+            grown = (count[..., last] > count[..., first]).movedim(-1, axis)
+    return grown

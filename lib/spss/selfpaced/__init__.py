@@ -6,7 +6,7 @@ from spss.selfpaced.selection import (
     select_class_blind,
     select_class_wise,
 )
-from spss.selfpaced.uncertainty import TeacherOpinion, entropy, teacher_opinion
+from spss.selfpaced.uncertainty import TeacherOpinion, entropy, most_likely, teacher_opinion
 from spss.selfpaced.weights import hard_weights, linear_weights
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "entropy",
     "hard_weights",
     "linear_weights",
+    "most_likely",
     "select_class_blind",
     "select_class_wise",
     "teacher_opinion",

@@ -15,7 +15,7 @@ from typing import Any
 
 import ignite.distributed as idist
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def join_processes(device: torch.device) -> None:
@@ -90,3 +90,12 @@ def first_goes_first() -> Iterator[None]:
     yield
     if is_first() and idist.get_world_size() > 1:
         idist.barrier()
+
+
+def tensors_from_first(compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors on the CPU that the first process computed, in every process."""
+    if idist.get_world_size() == 1:
+        return compute()
+    box: list[Any] = [compute() if is_first() else None]
+    torch.distributed.broadcast_object_list(box, src=0)
+    return dict(box[0])

@@ -17,8 +17,9 @@ from spss.training.checkpoint import Occasionally, restore, save_checkpoint
 from spss.training.distributed import (
     is_first,
     of_first,
+    tensors_from_first,
 )
-from spss.training.engine import SparseTrainer, TrainingState
+from spss.training.engine import RoundEvents, SparseTrainer, TrainingState
 from spss.training.handlers import ProgressBar, RoundReport
 from spss.training.loader import BatchLoader
 from spss.training.model_file import ModelConfig, save_model
@@ -80,6 +81,9 @@ class Job:
             loader,
             device=self.device,
             should_stop=lambda: should_stop() or stop_file.exists(),
+        )
+        engine.add_event_handler(
+            RoundEvents.ROUND_COMPLETED, lambda: self._renew_labels(training, loader)
         )
         if not is_first():
             self._iterate(engine)
@@ -143,6 +147,16 @@ class Job:
             seed=self.settings.seed,
             rank=idist.get_rank(),
             processes=idist.get_world_size(),
+        )
+
+    def _renew_labels(self, training: TrainingState, loader: BatchLoader) -> None:
+        """Takes over what the method has learned of the labelled volumes, if it has."""
+        loader.renew_labels(
+            tensors_from_first(
+                lambda: training.method.renew_labels(
+                    loader.labelled, self.settings.plan.spacing_mm, training.budget.fraction
+                )
+            )
         )
 
     def _validate(self, training: TrainingState) -> float | None:

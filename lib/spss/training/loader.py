@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from spss.methods import Batch
 from spss.training.case import PreparedCase
@@ -16,7 +18,7 @@ _SEEDS = 2**62
 
 
 class BatchLoader:
-    """Iterable of batches; its state is one generator and two queues.
+    """Iterable of batches; its state is a generator, two queues and the labels that were renewed.
 
     Several processes draw the same volumes and patch seeds, and each cuts its own share of them:
     together they see exactly the batch that one process would see.
@@ -50,6 +52,7 @@ class BatchLoader:
         unlabelled = [index for index, case in enumerate(cases) if not case.is_labelled]
         self._labelled = ShuffledStream(labelled, self._random)
         self._unlabelled = ShuffledStream(unlabelled, self._random)
+        self._renewed: dict[str, Tensor] = {}
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -68,9 +71,23 @@ class BatchLoader:
         names = tuple(self.cases[index].name for index, _ in chosen)
         return Batch(names=names, spacing_mm=self.cutter.plan.spacing_mm, **stacked)
 
+    @property
+    def labelled(self) -> list[PreparedCase]:
+        """Volumes with an annotation."""
+        return [case for case in self.cases if case.is_labelled]
+
+    def renew_labels(self, soft: Mapping[str, Tensor]) -> None:
+        """Patches to come get these soft maps, by the volume's name; see `PreparedCase`."""
+        self._renewed |= soft
+        self.cases = [
+            replace(case, soft=soft[case.name]) if case.name in soft else case
+            for case in self.cases
+        ]
+
     def state_dict(self) -> dict[str, Any]:
-        """Generator and queues."""
+        """Generator, queues and renewed labels."""
         return {
+            "renewed": dict(self._renewed),
             "random": self._random.get_state(),
             "labelled": self._labelled.state_dict(),
             "unlabelled": self._unlabelled.state_dict(),
@@ -79,5 +96,6 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
         self._random.set_state(state["random"].cpu())
+        self.renew_labels({name: soft.cpu() for name, soft in state["renewed"].items()})
         self._labelled.load_state_dict(state["labelled"])
         self._unlabelled.load_state_dict(state["unlabelled"])

@@ -9,14 +9,10 @@ from torch import Tensor
 
 from spss.annotation import SparseLabel
 from spss.errors import InputError, NotReadyError
+from spss.propagation import UNFITTED_END_RULE
 from spss.propagation.bounded import propagate_coarsely
 from spss.training.planned_grid import PlannedGrid
 from spss.types import Probabilities
-
-END_RULE = "simple"
-"""Where propagated labels end for training. The ``learned`` rule's constants were fitted on dense
-labels of public sets; a benchmark of sparse labels on those sets must not profit from them, and on
-other organs the two rules are level (``docs/benchmarks.md``)."""
 
 _MAPS_SHARE = 0.3
 """Of the planned memory for the maps of a propagation; the image and its copies need the rest."""
@@ -52,7 +48,7 @@ def soft_label(
             class_count=class_count,
             memory_gb=grid.plan.memory_gb * _MAPS_SHARE,
             propagator=propagator,
-            end_rule=END_RULE,
+            end_rule=UNFITTED_END_RULE,
         )
     except (InputError, NotReadyError) as error:
         return None, str(error)

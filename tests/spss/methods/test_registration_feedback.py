@@ -1,10 +1,13 @@
 """The registration that learns beside the segmenter: what it sees, and that it survives."""
 
+from dataclasses import replace
+
 import torch
 
 from spss.methods.batch import Batch
 from spss.methods.registration_feedback import RegistrationFeedback
 from spss.methods.spss_reference import SpssReference, SpssReferenceConfig
+from spss.training.case import PreparedCase
 from spss.types import UNDECIDED
 
 CPU = torch.device("cpu")
@@ -41,7 +44,7 @@ def weights(feedback: RegistrationFeedback) -> torch.Tensor:
 
 
 def test_it_learns_to_move_a_slice_onto_its_neighbour() -> None:
-    batch, feedback = drifting_bars(), RegistrationFeedback(CPU, learning_rate=3e-3)
+    batch, feedback = drifting_bars(), RegistrationFeedback(CPU, class_count=2, learning_rate=3e-3)
     before = feedback.learn_images(batch, steps=1, generator=generator())
     feedback.learn_images(batch, steps=40, generator=generator())
     assert feedback.learn_images(batch, steps=1, generator=generator()) < 0.8 * before
@@ -51,12 +54,12 @@ def test_labels_are_of_labelled_volumes_only_and_change_what_is_learned() -> Non
     batch = drifting_bars()
     results = []
     for other in (0.0, 1.0):
-        feedback, label = RegistrationFeedback(CPU), batch.pseudo_label.clone()
+        feedback, label = RegistrationFeedback(CPU, class_count=2), batch.pseudo_label.clone()
         label[1] = other  # the unlabelled volume's label must not matter
         feedback.learn_labels(batch, label, steps=2, generator=generator())
         results.append(weights(feedback))
     assert torch.equal(*results)
-    images = RegistrationFeedback(CPU)
+    images = RegistrationFeedback(CPU, class_count=2)
     images.learn_images(batch, steps=2, generator=generator())
     assert not torch.equal(results[0], weights(images))
 
@@ -66,7 +69,7 @@ def test_the_same_generator_gives_the_same_weights_whatever_the_global_one_holds
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        feedback = RegistrationFeedback(CPU)
+        feedback = RegistrationFeedback(CPU, class_count=2)
         feedback.learn_images(drifting_bars(), steps=2, generator=generator())
         assert torch.equal(before, torch.get_rng_state())
         results.append(weights(feedback))
@@ -74,7 +77,11 @@ def test_the_same_generator_gives_the_same_weights_whatever_the_global_one_holds
 
 
 def test_it_goes_on_after_a_restart_as_if_it_had_never_stopped() -> None:
-    batch, whole, stopped = drifting_bars(), RegistrationFeedback(CPU), RegistrationFeedback(CPU)
+    batch, whole, stopped = (
+        drifting_bars(),
+        RegistrationFeedback(CPU, class_count=2),
+        RegistrationFeedback(CPU, class_count=2),
+    )
     whole.learn_images(batch, steps=4, generator=generator())
     draws = generator()
     stopped.learn_images(batch, steps=2, generator=draws)
@@ -86,8 +93,55 @@ def test_it_goes_on_after_a_restart_as_if_it_had_never_stopped() -> None:
     assert set(method.state_dict()) == {"previous_loss", "registration"}
 
 
-def test_a_single_slice_has_no_neighbour() -> None:
+def test_a_single_voxel_has_no_neighbour() -> None:
     batch = drifting_bars()
-    flat = Batch(**{**vars(batch), "image": batch.image[..., :1]})
-    feedback = RegistrationFeedback(CPU)
-    assert feedback.learn_images(flat, steps=2, generator=generator()) == 0.0
+    alone = Batch(**{**vars(batch), "image": batch.image[..., :1, :1, :1]})
+    feedback = RegistrationFeedback(CPU, class_count=2)
+    assert feedback.learn_images(alone, steps=2, generator=generator()) == 0.0
+
+
+def volume_of(batch: Batch, soft: bool = True) -> PreparedCase:
+    """The first of the batch, as training keeps it, with labels that are wrong everywhere."""
+    truth = batch.truth[0].to(torch.uint8)
+    wrong = torch.zeros(4, *SHAPE, dtype=torch.float16)
+    wrong[0] = 1.0
+    wrong[3] = batch.distance[0]
+    annotated = (truth != UNDECIDED).nonzero()
+    return PreparedCase("a", batch.image[0, 0], truth, wrong if soft else None, annotated)
+
+
+def dice(soft: torch.Tensor, truth: torch.Tensor) -> float:
+    found = soft[1] > 0.5
+    return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+
+
+def test_what_was_learned_carries_the_planes_of_whole_volumes_anew() -> None:
+    batch = drifting_bars()
+    volume, truth = volume_of(batch), batch.image[0, 0] > 0.5
+    results = []
+    for steps in (0, 60):
+        feedback = RegistrationFeedback(CPU, class_count=2, learning_rate=3e-3)
+        label = torch.cat([1 - batch.image, batch.image], 1)
+        feedback.learn_labels(batch, label, steps=steps, generator=generator())
+        soft = feedback.renew([volume], (1.0, 1.0, 1.0), fraction=0.3)["a"]
+        assert soft.shape == (4, *SHAPE)
+        assert torch.equal(soft[:2, ..., 4].argmax(0), volume.truth[..., 4].long())
+        assert torch.equal(soft[3], volume.soft[3])
+        results.append(dice(soft, truth))
+    assert results[1] > results[0] + 0.05
+
+
+def test_labels_are_renewed_when_it_is_time_and_where_a_plane_was_drawn() -> None:
+    volume = volume_of(drifting_bars())
+    clicked = replace(volume, name="clicks", truth=torch.full_like(volume.truth, UNDECIDED))
+    clicked.truth[3, 3, 3] = 1
+    dense = replace(volume, name="dense", truth=torch.zeros_like(volume.truth))
+    feedback = RegistrationFeedback(CPU, class_count=2)
+    volumes, spacing = [volume, clicked, dense], (1.0, 1.0, 1.0)
+    assert feedback.renew(volumes, spacing, fraction=0.2) == {}
+    assert set(feedback.renew(volumes, spacing, fraction=0.3)) == {"a"}
+    assert feedback.renew(volumes, spacing, fraction=0.35) == {}
+    later = RegistrationFeedback(CPU, class_count=2)
+    later.load_state_dict(feedback.state_dict())
+    assert later.renew(volumes, spacing, fraction=0.35) == {}
+    assert set(later.renew(volumes, spacing, fraction=0.4)) == {"a"}

@@ -6,7 +6,8 @@ import torch
 
 from spss.methods.batch import Batch
 from spss.methods.method import StepContext
-from spss.methods.spss import Spss, SpssConfig, propagation_trust
+from spss.methods.spss import Spss, SpssConfig
+from spss.methods.trust import propagation_trust
 from spss.networks import Architecture, build_segmenter
 from spss.types import UNDECIDED
 

@@ -21,9 +21,10 @@ def _plan(shapes, spacings, memory_gb=6.0, **options):
 def test_small_volumes_become_whole_patches():
     plan = _plan([(35, 51, 35)] * 5, [(1, 1, 1)] * 5)
     assert plan.patch_size == (40, 56, 40)
-    assert plan.batch_size == 4
+    assert plan.batch_size == 2
     assert plan.architecture.channels == (16, 32, 64, 128)
     assert plan.low_resolution_axis is None
+    assert _plan([(35, 51, 35)] * 5, [(1, 1, 1)] * 5, on_gpu=True).batch_size == 4
 
 
 def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
