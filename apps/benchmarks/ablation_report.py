@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from spss_apps.benchmarks.figure_file import save_figure
-from spss_apps.benchmarks.training_table import case_dice, interval, over_seeds, paired_difference
+from spss_apps.benchmarks.training_table import (
+    Difference,
+    case_dice,
+    interval,
+    over_seeds,
+    paired_difference,
+)
 from spss_apps.benchmarks.training_variants import Variant
 
 FIGURE = "ablation.png"
@@ -24,18 +30,14 @@ def report(rows: Sequence[Row], command: str) -> str:
         "## What each part is worth",
         "",
         "One part changed at a time, all else equal. The difference to the whole of its method (in "
-        "bold) is paired over test volumes and seeds; its 95 % interval is Student's t over seeds "
-        "(over volumes where there is one seed). An interval that holds zero shows nothing.",
+        "bold) is paired over test volumes and seeds; its 95 % interval is over these pairs, in "
+        "the last column over seeds alone. An interval that holds zero shows nothing.",
         "",
         f"```\n{command}\n```",
         "",
-        "| variant | constants | seeds | mean Dice | 5th percentile | minus the whole |",
-        "|---|---|---|---|---|---|",
+        "| variant | constants | seeds | mean Dice | 5th percentile | minus the whole | by seed |",
+        "|---|---|---|---|---|---|---|",
         *map(_line, rows),
-        "",
-        "The registration's feedback has no row: it trains a registration network, but the labels "
-        "of a training were propagated before it began, so it cannot change a Dice here "
-        "(its cost is part of the step's, see there).",
         "",
         f"![Difference in test Dice to the whole method](img/{FIGURE})",
     ]
@@ -57,10 +59,10 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         names = [row[0].name or "as released" for row in shown[method]]
         axes.barh(
             range(len(values)),
-            [mean for mean, _ in values],
-            xerr=[0.0 if np.isnan(half) else half for _, half in values],
+            [gap.mean for gap in values],
+            xerr=[gap.pairs for gap in values],
             capsize=2,
-            color=["C3" if mean < 0 else "C2" for mean, _ in values],
+            color=["C3" if gap.mean < 0 else "C2" for gap in values],
         )
         axes.set_yticks(range(len(values)), names)
         axes.invert_yaxis()
@@ -81,16 +83,17 @@ def _line(row: Row) -> str:
     variant, runs, base = row
     whole = runs is base
     constants = ", ".join(f"{name}={value}" for name, value in variant.constants.items())
-    mean, half = _difference(row)
+    gap = _difference(row)
     dice = interval(over_seeds(runs, "mean", "dice"))[0]
     label = f"**{variant.label}**" if whole else variant.label
-    difference = "" if whole else f"{mean:+.3f} ± {half:.3f}"
+    difference = " | " if whole else f"{gap.mean:+.3f} ± {gap.pairs:.3f} | ± {gap.seeds:.3f}"
     return (
         f"| {label} | {constants} | {len(runs)} | {dice:.3f} "
         f"| {np.percentile(case_dice(runs), 5):.3f} | {difference} |"
     )
 
 
-def _difference(row: Row) -> tuple[float, float]:
+def _difference(row: Row) -> Difference:
     """Variant minus whole; NaN where they share no seed."""
-    return paired_difference(row[1], row[2]) or (float("nan"), float("nan"))
+    nothing = Difference(float("nan"), float("nan"), float("nan"))
+    return paired_difference(row[1], row[2]) or nothing

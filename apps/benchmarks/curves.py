@@ -7,6 +7,7 @@ Runs whose file is there already are not repeated.
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,32 @@ Curves = dict[str, dict[float, list[dict[str, Any]]]]
 """Method with its variant → multiple of the usual steps → finished runs."""
 
 
+@dataclass(frozen=True)
+class Length:
+    """How long a training is at 1x.
+
+    Attributes:
+        amount: of ``unit``.
+        unit: ``steps`` or ``minutes``.
+    """
+
+    amount: float
+    unit: str
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Length:
+        """As asked for; steps unless minutes are given."""
+        if args.minutes:
+            return cls(args.minutes, "minutes")
+        return cls(args.iterations or DEFAULT_ITERATIONS, "steps")
+
+    def times(self, multiple: float) -> dict[str, Any]:
+        """``iterations`` and ``minutes`` of a run."""
+        if self.unit == "minutes":
+            return {"iterations": None, "minutes": multiple * self.amount}
+        return {"iterations": max(1, round(multiple * self.amount)), "minutes": None}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``benchmark.py curves``."""
     add_study_arguments(parser, "curves")
@@ -43,7 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods", nargs="+", default=list(METHODS), metavar="METHOD[:NAME:CONSTANT=VALUE]"
     )
     parser.add_argument("--multiples", nargs="+", type=float, default=[0.5, 1.0, 2.0, 4.0])
-    parser.add_argument("--iterations", type=int, default=DEFAULT_ITERATIONS, help="at 1x")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--iterations", type=int, help=f"steps at 1x (default {DEFAULT_ITERATIONS})"
+    )
+    length.add_argument("--minutes", type=float, help="at 1x, on a CPU in processor time")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,17 +96,18 @@ def run(args: argparse.Namespace) -> int:
             if found := finished(wanted, folders):
                 curves.setdefault(variant.label, {})[multiple] = found
     if curves:
-        draw(curves, args.iterations, args.page.parent / "img" / FIGURE)
-        text = report(curves, args.iterations, _command(args))
+        length = Length.of(args)
+        draw(curves, length, args.page.parent / "img" / FIGURE)
+        text = report(curves, length, _command(args))
         write_section(args.page, text, "curves")
         print(text)
     return print_failures(failed)
 
 
-def report(curves: Curves, iterations: int, command: str) -> str:
+def report(curves: Curves, length: Length, command: str) -> str:
     """The section of the page."""
     multiples = sorted({multiple for curve in curves.values() for multiple in curve})
-    titles = [f"{multiple:g}x ({round(multiple * iterations)} steps)" for multiple in multiples]
+    titles = [f"{each:g}x ({each * length.amount:g} {length.unit})" for each in multiples]
     lines = [
         "## Dice over training time",
         "",
@@ -100,8 +132,8 @@ def fall(curve: dict[float, list[dict[str, Any]]]) -> float:
     return max(means) - means[-1]
 
 
-def draw(curves: Curves, iterations: int, path: Path) -> None:
-    """One line a method, steps on a logarithmic axis, bars are 95 % intervals over seeds."""
+def draw(curves: Curves, length: Length, path: Path) -> None:
+    """One line a method, length on a logarithmic axis, bars are 95 % intervals over seeds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
@@ -110,7 +142,7 @@ def draw(curves: Curves, iterations: int, path: Path) -> None:
         multiples = sorted(curve)
         values = [interval(over_seeds(curve[m], "mean", "dice")) for m in multiples]
         axes.errorbar(
-            [m * iterations for m in multiples],
+            [m * length.amount for m in multiples],
             [mean for mean, _ in values],
             yerr=[0.0 if np.isnan(half) else half for _, half in values],
             marker="o",
@@ -118,9 +150,9 @@ def draw(curves: Curves, iterations: int, path: Path) -> None:
             label=label,
         )
     axes.set_xscale("log", base=2)
-    steps = sorted({m * iterations for curve in curves.values() for m in curve})
-    axes.set_xticks(steps, [f"{step:g}" for step in steps])
-    axes.set_xlabel("steps of the training")
+    ticks = sorted({m * length.amount for curve in curves.values() for m in curve})
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xlabel(f"{length.unit} of the training")
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
@@ -131,20 +163,21 @@ def _entry(runs: list[dict[str, Any]] | None) -> str:
     if not runs:
         return "-"
     mean, half = interval(over_seeds(runs, "mean", "dice"))
-    return f"{mean:.3f} ± {half:.3f}"
+    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
 
 
 def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:
     """A training that is ``multiple`` times as long as usual."""
-    steps = max(1, round(multiple * args.iterations))
-    return variant_run(variant, seed, args, budget=args.budget, iterations=steps)
+    return variant_run(variant, seed, args, budget=args.budget, **Length.of(args).times(multiple))
 
 
 def _command(args: argparse.Namespace) -> str:
     """What reproduces the section."""
+    chosen = Length.of(args)
+    length = f"--{'minutes' if chosen.unit == 'minutes' else 'iterations'} {chosen.amount:g}"
     return (
         f"python apps/benchmark.py curves --data {args.data} --budget {args.budget} "
         f"--axis {args.axis} --methods {' '.join(args.methods)} "
         f"--multiples {' '.join(f'{m:g}' for m in args.multiples)} "
-        f"--iterations {args.iterations} --seeds {' '.join(map(str, args.seeds))}"
+        f"{length} --seeds {' '.join(map(str, args.seeds))}"
     )

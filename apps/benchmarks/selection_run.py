@@ -24,7 +24,7 @@ from spss.training.job import CHECKPOINT
 from spss.training.patches import PatchCutter
 from spss.training.prepare import prepare_cases
 from spss.training.settings import TrainingSettings
-from spss_apps.benchmarks.training_run import Run, main, training_cases
+from spss_apps.benchmarks.training_run import Run, code_digest, main, training_cases
 from spss_apps.benchmarks.training_variants import make_config
 
 VOLUMES = 12
@@ -39,6 +39,7 @@ _PLAIN = AugmentationConfig(spatial=0.0, intensity=0.0, shift=0.0)
 
 def measure(run: Run, folder: Path) -> dict[str, Any]:
     """Trains, and counts what each rule selects at each look."""
+    code = code_digest()
     dataset = open_decathlon(run.data)
     annotations = make_budget(dataset, run.budget, run.axis, run.seed)
     names = unlabelled_names(dataset, set(annotations), run.seed)
@@ -67,7 +68,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         cache=folder / "cache",
         on_progress=look,
     )
-    return {"run": asdict(run), "volumes": list(names), "looks": looks}
+    return {"run": asdict(run), "code": code, "volumes": list(names), "looks": looks}
 
 
 def unlabelled_names(dataset: Dataset, annotated: set[str], seed: int) -> tuple[str, ...]:

@@ -156,10 +156,7 @@ def _differences(documents: Sequence[dict[str, Any]]) -> str:
         for method, runs in rivals.items():
             difference = None if method == best else paired_difference(rivals[best], runs)
             if difference is not None:
-                lines.append(
-                    f"- {data} {budget}: {best} minus {method} = {difference[0]:+.3f} "
-                    f"± {difference[1]:.3f} (paired)"
-                )
+                lines.append(f"- {data} {budget}: {best} minus {method} = {difference}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ costs one row.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import sys
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import spss
 from spss.datasets import (
     Annotations,
     Dataset,
@@ -78,6 +80,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
     from spss.inference import Predictor
     from spss.training import train
 
+    code = code_digest()
     dataset = open_decathlon(run.data)
     annotations = make_budget(dataset, run.budget, run.axis, run.seed)
     cases = training_cases(dataset, annotations)
@@ -100,6 +103,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
     scores = _score(dataset, split(dataset)[LAST_CASES], predictor)
     return {
         "run": asdict(run),
+        "code": code,
         "plan": result.plan.in_words(),
         "volumes": len(cases),
         "annotated": len(annotations),
@@ -111,6 +115,15 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         "peak_gpu_gb": _peak_gpu_gb(),
         **scores,
     }
+
+
+def code_digest() -> str:
+    """Of the library's source: runs of one digest were made by the same code."""
+    root = Path(spss.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _clock(device: str) -> Callable[[], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,29 @@ def case_dice(runs: Sequence[Document]) -> list[float]:
     return [float(np.nanmean(case["dice"])) for run in runs for case in run["cases"].values()]
 
 
-def paired_difference(
-    ours: Sequence[Document], theirs: Sequence[Document]
-) -> tuple[float, float] | None:
-    """Mean difference in Dice and its 95 % half-width, paired over seeds and cases.
+@dataclass(frozen=True)
+class Difference:
+    """Of two methods' Dice, on the same cases with the same seeds.
 
-    The cases of a seed share its training, so the interval is over the per-seed means of the
-    paired differences; with one common seed, over cases.
+    Attributes:
+        mean: over all pairs.
+        pairs: 95 % half-width over the pairs of case and seed, taken as independent: what another
+            draw of patients would change.
+        seeds: the same over the seeds' means, which also sees that a seed's cases share its planes
+            and its training; with three seeds it is wide. NaN for one seed.
     """
+
+    mean: float
+    pairs: float
+    seeds: float
+
+    def __str__(self) -> str:
+        over_seeds = "" if np.isnan(self.seeds) else f", ± {self.seeds:.3f} over seeds"
+        return f"{self.mean:+.3f} ± {self.pairs:.3f} over pairs{over_seeds}"
+
+
+def paired_difference(ours: Sequence[Document], theirs: Sequence[Document]) -> Difference | None:
+    """Difference in Dice, paired over seeds and cases; None without a common seed."""
     by_seed = {run["run"]["seed"]: run["cases"] for run in theirs}
     differences = [
         [
@@ -117,9 +133,8 @@ def paired_difference(
     ]
     if not differences:
         return None
-    if len(differences) == 1:
-        return interval(differences[0])
-    return interval([float(np.mean(one)) for one in differences])
+    mean, pairs = interval(np.ravel(differences).tolist())
+    return Difference(mean, pairs, interval([float(np.mean(one)) for one in differences])[1])
 
 
 def draw(documents: Sequence[Document], path: Path) -> None:

@@ -60,10 +60,20 @@ def test_the_interval_is_student_t_over_seeds():
 def test_differences_are_paired_over_seeds_and_cases():
     ours = [_document("a", seed, [0.9, 0.5 + seed / 100]) for seed in range(3)]
     theirs = [_document("b", seed, [0.8, 0.4 + seed / 100]) for seed in range(3)]
-    mean, half = paired_difference(ours, theirs)
-    assert mean == pytest.approx(0.1)
-    assert half == pytest.approx(0.0, abs=1e-9)
+    gap = paired_difference(ours, theirs)
+    assert gap.mean == pytest.approx(0.1)
+    assert gap.pairs == pytest.approx(0.0, abs=1e-9)
+    assert gap.seeds == pytest.approx(0.0, abs=1e-9)
     assert paired_difference(ours, [_document("b", 9, [0.1, 0.1])]) is None
+
+
+def test_seeds_that_disagree_widen_the_interval_over_seeds_most():
+    ours = [_document("a", seed, [0.8 + 0.02 * seed] * 10) for seed in range(3)]
+    theirs = [_document("b", seed, [0.8] * 10) for seed in range(3)]
+    gap = paired_difference(ours, theirs)
+    assert gap.seeds > 5 * gap.pairs > 0
+    assert "over seeds" in str(gap)
+    assert "over seeds" not in str(paired_difference(ours[:1], theirs[:1]))
 
 
 def test_the_table_has_a_row_per_method_with_its_weak_cases():
