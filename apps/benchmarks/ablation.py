@@ -44,6 +44,7 @@ SPSS_VARIANTS = (
     Variant("spss", "no_decay", {"decay_start": 1.0, "decay_end": 1.0}),
     Variant("spss", "no_far_trust", {"far_trust": 0.0}),
     Variant("spss", "with_mixing", {"mix_share": 0.5}),
+    Variant("spss", "with_feedback", {"registration_steps": 2}),
 )
 
 FIXED_REFERENCE = Variant("spss_reference", "fixed", REPAIRED)
@@ -56,6 +57,7 @@ REFERENCE_VARIANTS = (
     Variant("spss_reference", "fixed_no_su", {**REPAIRED, "selection": False}),
     Variant("spss_reference", "fixed_no_sc", {**REPAIRED, "contrast": False}),
     Variant("spss_reference", "fixed_no_refinement", {**REPAIRED, "teacher_share": 0.0}),
+    Variant("spss_reference", "fixed_with_feedback", {**REPAIRED, "registration_steps": 2}),
     Variant("spss_reference"),
 )
 

@@ -35,7 +35,7 @@ class SpssConfig(TrustConfig):
         default=1.0, metadata={"help": "largest weight of the teacher on voxels it may teach"}
     )
     ramp_start: float = field(
-        default=0.3, metadata={"help": "share of the training before the teacher teaches"}
+        default=0.5, metadata={"help": "share of the training before the teacher teaches"}
     )
     ramp_length: float = field(
         default=0.3, metadata={"help": "share of the training over which its weight grows"}
