@@ -84,15 +84,26 @@ def _planes(
     truth: ClassMap, axis: int, kind: str, rng: np.random.Generator | None
 ) -> tuple[Plane, ...]:
     """The middle plane of the organ, a random one of its middle 3/5, or every eighth of it."""
-    others = tuple(other for other in range(3) if other != axis)
-    present = np.flatnonzero((truth > 0).any(axis=others))
-    first, last = int(present[0]), int(present[-1])
+    first, last = _extent(truth, axis)
     if kind != "one":
         start = first + (last - first) % EVERY // 2
         return tuple(Plane(axis, index) for index in range(start, last + 1, EVERY))
     if rng is None:
         return (Plane(axis, (first + last) // 2),)
+    return (Plane(axis, random_middle_plane(truth, axis, rng)),)
+
+
+def random_middle_plane(truth: ClassMap, axis: int, rng: np.random.Generator) -> int:
+    """Index of a plane in the middle 3/5 of the organ's extent along ``axis``."""
+    first, last = _extent(truth, axis)
     count = last - first + 1
     low = int(np.ceil(first + MIDDLE * count))
     high = int(np.floor(last - MIDDLE * count))
-    return (Plane(axis, int(rng.integers(low, max(low, high) + 1))),)
+    return int(rng.integers(low, max(low, high) + 1))
+
+
+def _extent(truth: ClassMap, axis: int) -> tuple[int, int]:
+    """First and last plane with foreground."""
+    others = tuple(other for other in range(3) if other != axis)
+    present = np.flatnonzero((truth > 0).any(axis=others))
+    return int(present[0]), int(present[-1])
