@@ -53,3 +53,17 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path):
     file.write_text('{"study": "training"}\n')
     with pytest.raises(InputError, match="Line 1 of"):
         _keep("--restore", "--folder", tmp_path, "--file", file)
+
+
+def test_comments_do_not_change_the_code_s_digest(tmp_path, monkeypatch):
+    def digest(text):
+        (tmp_path / "part.py").write_text(text)
+        return code_digest()
+
+    monkeypatch.setattr("spss.__file__", str(tmp_path / "__init__.py"))
+    plain = digest("RATE = 0.1\n\ndef f():\n    return RATE\n")
+    told = digest(
+        '"""Part."""\nRATE = 0.1\n"""Of it."""\n\ndef f():\n    """Says it."""\n    return RATE  # so\n'
+    )
+    assert told == plain
+    assert digest("RATE = 0.2\n\ndef f():\n    return RATE\n") != plain
