@@ -62,8 +62,7 @@ def test_comments_do_not_change_the_code_s_digest(tmp_path, monkeypatch):
 
     monkeypatch.setattr("spss.__file__", str(tmp_path / "__init__.py"))
     plain = digest("RATE = 0.1\n\ndef f():\n    return RATE\n")
-    told = digest(
-        '"""Part."""\nRATE = 0.1\n"""Of it."""\n\ndef f():\n    """Says it."""\n    return RATE  # so\n'
-    )
+    commented = '"""Part."""\nRATE = 0.1\n"""Of it."""\n\n'
+    told = digest(commented + 'def f():\n    """Says it."""\n    return RATE  # so\n')
     assert told == plain
     assert digest("RATE = 0.2\n\ndef f():\n    return RATE\n") != plain
