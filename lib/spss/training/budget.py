@@ -10,7 +10,7 @@ from typing import Any
 from spss.errors import InputError
 
 DEFAULT_ITERATIONS = 600
-"""Some four minutes on one core for whole hippocampus volumes. Trainings that last much longer
+"""Some two minutes on one core for whole hippocampus volumes. Trainings that last much longer
 learn the errors of propagated labels by heart."""
 
 
