@@ -26,7 +26,7 @@ _WHOLE_SHARE = 1 / 3
 whole volume stay in the host's memory, which the budget does not speak of."""
 
 CPU_VOXELS_PER_STEP = 400_000
-"""On a CPU a step is kept to about a second (`spss` takes 1.2 µs a voxel of a core on hippocampus and
+"""On a CPU a step is kept to about a second (`spss` takes 1.2 µs a voxel of a core on hippocampus,
 2.7 on ACDC): more would leave too few steps."""
 
 LARGEST_BATCH = 4
