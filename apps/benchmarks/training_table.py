@@ -144,22 +144,20 @@ def draw(documents: Sequence[Document], path: Path) -> None:
     groups = grouped(documents)
     settings = list(dict.fromkeys((data, budget) for data, budget, _ in groups))
     methods = list(dict.fromkeys(method for _, _, method in groups))
-    figure = Figure(figsize=(1.5 + 2.2 * len(settings), 3.6), layout="constrained")
+    places = _places(groups)
+    figure = Figure(figsize=(2.5 + 0.45 * len(groups), 3.6), layout="constrained")
     axes = figure.add_subplot()
-    width = 0.8 / len(methods)
     for method in methods:
-        bars = [
-            (x + _offset(groups, setting, method) * width, *_dice(groups[(*setting, method)]))
-            for x, setting in enumerate(settings)
-            if (*setting, method) in groups
-        ]
-        places, means, halves = zip(*bars, strict=True)
-        axes.bar(places, means, width, yerr=halves, capsize=2, label=method)
-    axes.set_xticks(range(len(settings)), [f"{data}\n{budget}" for data, budget in settings])
+        bars = [(places[key], *_dice(runs)) for key, runs in groups.items() if key[2] == method]
+        where, means, halves = zip(*bars, strict=True)
+        axes.bar(where, means, 0.9, yerr=halves, capsize=2, label=method)
+    middles = [np.mean([places[key] for key in groups if key[:2] == each]) for each in settings]
+    names = [f"{data}\n{budget}" for data, budget in settings]
+    axes.set_xticks(middles, names)
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.set_ylim(0, 1)
     axes.grid(axis="y", alpha=0.3)
-    figure.legend(fontsize="small", loc="outside upper center", ncols=len(methods))
+    figure.legend(fontsize="small", loc="outside right upper")
     with replace_atomically(path) as unfinished:
         figure.savefig(unfinished, dpi=130)
 
@@ -168,10 +166,14 @@ def _dice(runs: Sequence[Document]) -> tuple[float, float]:
     return interval(over_seeds(runs, "mean", "dice"))
 
 
-def _offset(groups: dict[Group, list[Document]], setting: tuple[str, str], method: str) -> float:
-    """Place of a method's bar among those of its set and budget; 0 is their middle."""
-    there = [name for data, budget, name in groups if (data, budget) == setting]
-    return there.index(method) - (len(there) - 1) / 2
+def _places(groups: dict[Group, list[Document]]) -> dict[Group, float]:
+    """Where each bar stands: side by side within a set and budget, a gap before the next."""
+    places: dict[Group, float] = {}
+    x, before = 0.0, None
+    for key in groups:
+        x += 1.0 if before in (None, key[:2]) else 1.8
+        places[key], before = x, key[:2]
+    return places
 
 
 def over_seeds(runs: Sequence[Document], name: str, metric: str) -> list[float]:

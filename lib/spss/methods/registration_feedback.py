@@ -21,8 +21,8 @@ from spss.propagation.registration_network import RegistrationNetwork
 from spss.propagation.stack import ROBUST_PERCENTILES
 from spss.types import UNDECIDED, SpacingMm
 
-LEARNING_RATE = 1e-4
-"""Adam's in the released code."""
+LEARNING_RATE = 1e-3
+"""Adam's, VoxelMorph's for short trainings; the released code takes 1e-4 and 136,000 steps."""
 
 PAIRS = 32
 """Adjacent slice pairs in a step of the released code."""
@@ -31,18 +31,18 @@ SMALLEST_EDGE = 16
 """The registration network halves four times and normalises what is left."""
 
 START, EVERY = 0.3, 0.1
-"""Shares of the training before labels are renewed for the first time, and between two times: as
-late as the teacher, whose refined labels the network learns from."""
+"""Shares of the training before labels are renewed for the first time, and between two times: what
+an untrained network carries would be worse than what flow carried."""
 
 
 class RegistrationFeedback:
     """A 2-D registration network that learns from the batches, and carries the planes anew.
 
-    Su et al., MICCAI 2024, and PLN before it (METHODS 1.2): before the segmenter's step the loss is
-    MSE(warp(m), f) on adjacent slices m, f of all volumes; after it MSE + Dice(warp(y_m), y_f) on
+    Su et al., MICCAI 2024, and Li et al., TMI 2023 (PLN), before it. On images the loss is
+    MSE(warp(m), f) of adjacent slices m, f of all volumes; on labels MSE + Dice(warp(y_m), y_f) on
     the labelled ones, y the refined label. Differences to the released code: slices along every
     axis, since a plane may be drawn along any; the field is kept smooth; and where that carries a
-    plane anew in each step, slice after slice, here whole volumes get new labels ten times.
+    plane anew in each step, here whole volumes get new labels after every tenth of the training.
 
     Args:
         device: where the batches are.

@@ -133,7 +133,8 @@ class Spss(Method):
             loss = segmentation_loss(
                 logits, batch.pseudo_label, trust, dice_weight=config.dice_weight
             )
-            self._refined = (batch, batch.pseudo_label)
+            if self.feedback is not None:
+                self._refined = (batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
         targets = self._targets(batch, trust, context)
         view = targets.image + config.noise * context.noise_like(targets.image)

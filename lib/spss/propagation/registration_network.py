@@ -31,7 +31,7 @@ class RegistrationConfig:
             displacement itself.
         smoothness: weight of the displacement's diffusion energy (VoxelMorph: 0.01 for MSE).
         correlation: weight of local normalised cross-correlation beside MSE.
-        dice: weight of the Dice of warped soft labels, when training has some (METHODS 1.2.4).
+        dice: weight of the Dice of warped soft labels, when training has some (PLN, SPSS).
         learning_rate: Adam's.
         batch: slice pairs a step.
     """

@@ -46,7 +46,7 @@ def train_registration(
         steps: Adam steps.
         seconds: stop earlier after this time (fine-tuning on a new volume).
         soft_labels: ``(C, I, J, K)`` per image; adds the Dice of warped labels, which is how
-            training the segmenter refines the registration (METHODS 1.2 step 4).
+            training the segmenter refines the registration (PLN, SPSS).
         seed: draws the pairs.
     """
     torch.manual_seed(seed)
