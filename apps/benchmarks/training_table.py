@@ -145,15 +145,15 @@ def draw(documents: Sequence[Document], path: Path) -> None:
     settings = list(dict.fromkeys((data, budget) for data, budget, _ in groups))
     methods = list(dict.fromkeys(method for _, _, method in groups))
     places = _places(groups)
-    figure = Figure(figsize=(2.5 + 0.45 * len(groups), 3.6), layout="constrained")
+    figure = Figure(figsize=(2.5 + 0.45 * max(places.values()), 3.6), layout="constrained")
     axes = figure.add_subplot()
     for method in methods:
         bars = [(places[key], *_dice(runs)) for key, runs in groups.items() if key[2] == method]
         where, means, halves = zip(*bars, strict=True)
         axes.bar(where, means, 0.9, yerr=halves, capsize=2, label=method)
     middles = [np.mean([places[key] for key in groups if key[:2] == each]) for each in settings]
-    names = [f"{data}\n{budget}" for data, budget in settings]
-    axes.set_xticks(middles, names)
+    names = [f"{data.split('_')[-1]}\n{budget}" for data, budget in settings]
+    axes.set_xticks(middles, names, fontsize="small")
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
     axes.set_ylim(0, 1)
     axes.grid(axis="y", alpha=0.3)
@@ -171,7 +171,7 @@ def _places(groups: dict[Group, list[Document]]) -> dict[Group, float]:
     places: dict[Group, float] = {}
     x, before = 0.0, None
     for key in groups:
-        x += 1.0 if before in (None, key[:2]) else 1.8
+        x += 1.0 if before in (None, key[:2]) else 2.6
         places[key], before = x, key[:2]
     return places
 
