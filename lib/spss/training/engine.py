@@ -182,11 +182,17 @@ class SparseTrainer(Trainer):
         return batch.channels_last()
 
     def _end_step(self) -> None:
-        """Ends a round where one is complete, and the training when all processes agree."""
+        """Ends a round where one is complete, and the training when all processes agree.
+
+        What a round's handlers do may need all processes, whose clocks differ: the first one's
+        round counts, and a budget that is over anywhere.
+        """
         budget = self.training.budget
-        if budget.round > self._round or budget.is_over:
-            self._round = budget.round
+        done = int(of_first(float(budget.round), self._device))
+        over = anywhere(budget.is_over, self._device)
+        if done > self._round or over:
+            self._round = done
             self._snapshot.take()
             self.fire_event(RoundEvents.ROUND_COMPLETED)
-        if anywhere(budget.is_over or self._should_stop(), self._device):
+        if over or anywhere(self._should_stop(), self._device):
             self.terminate()

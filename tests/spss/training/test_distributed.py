@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from spss.datasets import load_label_of, read_annotations
 from spss.training import TrainingCase, train
@@ -26,6 +27,21 @@ train(
     cases, dataset.class_names, out=out, method="pseudo", iterations=4, batch_size=batch_size,
     precision="float32", device="cpu", memory_gb=2.0, learning_rate=2e-3,
 )
+"""
+
+
+CLOCKS = """
+import os, time
+
+from spss.methods.spss import SpssConfig
+
+FEEDBACK = SpssConfig(registration_steps=2)
+
+
+def fast_in_one():
+    return time.monotonic() * (1.0 + 0.3 * int(os.environ["RANK"]))
+
+
 """
 
 
@@ -75,3 +91,21 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path, ph
         for name in ("one", "two")
     )
     assert np.abs(one.probabilities - two.probabilities).max() < 0.01
+
+
+@pytest.mark.slow
+def test_two_processes_with_clocks_of_their_own_renew_labels_together(tmp_path, phantoms):
+    planes = {case.name: [{"axis": 0, "index": 7}] for case in phantoms.cases[:3]}
+    (phantoms.root / "planes.json").write_text(json.dumps(planes), encoding="utf-8")
+    by_the_clock = (
+        SCRIPT.replace('method="pseudo", iterations=4', 'method="spss", minutes=0.2')
+        .replace("learning_rate=2e-3,", "clock=fast_in_one, method_config=FEEDBACK,")
+        .replace("dataset = open", CLOCKS + "dataset = open")
+    )
+    script = tmp_path / "script.py"
+    script.write_text(by_the_clock, encoding="utf-8")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    _run([*launcher, str(script), str(phantoms.root), str(tmp_path / "two"), "1"], tmp_path)
+    checkpoint = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
+    assert set(checkpoint["loader"]["renewed"]) == set(planes)
+    assert checkpoint["budget"]["seconds"] < 0.2 * 60  # the fast clock ended it for both
