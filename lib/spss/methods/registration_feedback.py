@@ -18,6 +18,7 @@ from spss.methods.method import LabelledVolume
 from spss.propagation import UNFITTED_END_RULE, propagate
 from spss.propagation.learned import LearnedPropagator
 from spss.propagation.registration_network import RegistrationNetwork
+from spss.propagation.registration_training import diffusion_energy
 from spss.propagation.stack import ROBUST_PERCENTILES
 from spss.types import UNDECIDED, SpacingMm
 
@@ -66,6 +67,7 @@ class RegistrationFeedback:
         self.class_count = class_count
         self.renewed_at = START - EVERY
         """Share of the training at which labels were renewed last."""
+        self._refined: tuple[Batch, Tensor] | None = None
 
     def learn_images(self, batch: Batch, *, steps: int, generator: torch.Generator) -> float:
         """Takes ``steps`` on the images alone; returns the last loss, 0 without a step."""
@@ -89,6 +91,18 @@ class RegistrationFeedback:
         if not bool(rows.any()):
             return 0.0
         return self._learn(batch.image[rows], refined[rows], steps, generator)
+
+    def remember(self, batch: Batch, refined: Tensor) -> None:
+        """Keeps a step's refined labels until the segmenter has taken the step."""
+        self._refined = (batch, refined)
+
+    def learn_remembered(self, *, steps: int, generator: torch.Generator) -> dict[str, float]:
+        """`learn_labels` of what was remembered, once; returns the number to log, if any."""
+        if self._refined is None:
+            return {}
+        (batch, refined), self._refined = self._refined, None
+        loss = self.learn_labels(batch, refined, steps=steps, generator=generator)
+        return {"registration": loss}
 
     def renew(
         self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
@@ -133,7 +147,7 @@ class RegistrationFeedback:
             flow = self.network(pairs.fixed, pairs.moving)
             moved = self.network.warp(pairs.moving, flow)
             loss = F.mse_loss(moved, pairs.fixed)
-            loss = loss + self.network.config.smoothness * _roughness(flow)
+            loss = loss + self.network.config.smoothness * diffusion_energy(flow)
             if labels is not None:
                 loss = loss + _label_dice(self.network.warp, pairs.of(labels), flow)
             self.optimiser.zero_grad(set_to_none=True)
@@ -203,11 +217,6 @@ def _thinned(images: Tensor) -> Tensor:
     """Every so many voxels of each image: bounds need no more, and quantiles sort."""
     flat = images.flatten(1)
     return flat[:, :: max(1, flat.shape[1] // 50_000)]
-
-
-def _roughness(flow: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring displacements: the field's diffusion energy."""
-    return flow.diff(dim=2).square().mean() + flow.diff(dim=3).square().mean()
 
 
 def _label_dice(warp: Any, pairs: tuple[Tensor, Tensor], flow: Tensor) -> Tensor:

@@ -113,7 +113,6 @@ class Spss(Method):
         self.feedback: RegistrationFeedback | None = None
         if self.config.registration_steps > 0:
             self.feedback = RegistrationFeedback(device, class_count=class_count)
-        self._refined: tuple[Batch, Tensor] | None = None
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
         """Unlabelled volumes take the place of labelled ones, once the teacher teaches."""
@@ -134,7 +133,7 @@ class Spss(Method):
                 logits, batch.pseudo_label, trust, dice_weight=config.dice_weight
             )
             if self.feedback is not None:
-                self._refined = (batch, batch.pseudo_label)
+                self.feedback.remember(batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
         targets = self._targets(batch, trust, context)
         view = targets.image + config.noise * context.noise_like(targets.image)
@@ -142,15 +141,11 @@ class Spss(Method):
 
     def after_step(self, batch: Batch, context: StepContext) -> dict[str, float]:
         """Feedback: the registration learns from images and from this step's refined labels."""
-        if self.feedback is None or self._refined is None:
+        if self.feedback is None:
             return {}
-        (seen, label), steps = self._refined, self.config.registration_steps
-        self._refined = None
+        steps = self.config.registration_steps
         self.feedback.learn_images(batch, steps=steps // 2, generator=context.generator)
-        loss = self.feedback.learn_labels(
-            seen, label, steps=steps - steps // 2, generator=context.generator
-        )
-        return {"registration": loss}
+        return self.feedback.learn_remembered(steps=steps - steps // 2, generator=context.generator)
 
     def renew_labels(
         self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
@@ -175,7 +170,7 @@ class Spss(Method):
         )
         if self.feedback is not None:
             share = reliability_teacher_share(trust[:, None], teacher)
-            self._refined = (batch, fuse(batch.pseudo_label, teacher, share))
+            self.feedback.remember(batch, fuse(batch.pseudo_label, teacher, share))
         draw = torch.rand(2, generator=context.generator, device=batch.image.device)
         if len(batch) < 2 or float(draw[0]) >= self.config.mix_share:
             return targets

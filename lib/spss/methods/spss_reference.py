@@ -106,7 +106,6 @@ class SpssReference(Method):
             if self.config.registration_steps > 0
             else None
         )
-        self._refined: tuple[Batch, Tensor] | None = None
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
         """Half of a batch is unlabelled, as published (2 + 2)."""
@@ -140,13 +139,10 @@ class SpssReference(Method):
 
     def after_step(self, batch: Batch, context: StepContext) -> dict[str, float]:
         """The registration learns from the labels this step refined."""
-        if self.feedback is None or self._refined is None:
+        if self.feedback is None:
             return {}
         steps = self.config.registration_steps - self.config.registration_steps // 2
-        seen, refined = self._refined
-        self._refined = None
-        loss = self.feedback.learn_labels(seen, refined, steps=steps, generator=context.generator)
-        return {"registration": loss}
+        return self.feedback.learn_remembered(steps=steps, generator=context.generator)
 
     def renew_labels(
         self, volumes: Sequence[LabelledVolume], spacing_mm: SpacingMm, fraction: float
@@ -174,7 +170,7 @@ class SpssReference(Method):
         teacher = context.teach(batch.image + noise)
         label = refined_label(batch, teacher, nominal_iteration(context.fraction), config)
         if self.feedback is not None:
-            self._refined = (batch, label)
+            self.feedback.remember(batch, label)
         return refined_supervision(
             logits,
             batch,

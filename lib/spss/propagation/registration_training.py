@@ -104,7 +104,7 @@ class _RegistrationLoss:
         config = self.network.config
         flow = self.network(target, source)
         warped = self.network.warp(source, flow)
-        loss = torch.nn.functional.mse_loss(warped, target) + config.smoothness * _diffusion_energy(
+        loss = torch.nn.functional.mse_loss(warped, target) + config.smoothness * diffusion_energy(
             flow
         )
         loss = loss + config.correlation * self.correlation(warped, target)
@@ -116,7 +116,7 @@ class _RegistrationLoss:
         return loss
 
 
-def _diffusion_energy(flow: Tensor) -> Tensor:
+def diffusion_energy(flow: Tensor) -> Tensor:
     """Mean squared difference of neighbouring displacements (MONAI's loss warns on new torch)."""
     return flow.diff(dim=2).square().mean() + flow.diff(dim=3).square().mean()
 

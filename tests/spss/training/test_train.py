@@ -9,7 +9,6 @@ from spss.annotation import SparseLabel
 from spss.errors import InputError, SpssError
 from spss.methods import METHODS
 from spss.methods.masked import Masked
-from spss.methods.spss import SpssConfig
 from spss.training import TrainingCase, train
 from spss.training.model_file import load_model
 from spss.volumes import Volume, write_map
@@ -93,18 +92,6 @@ def test_a_stopped_and_resumed_training_ends_with_the_same_weights(tmp_path, cas
     assert _same(_weights(whole), _weights(parts))
     kept = [torch.load(folder / "checkpoint.pt") for folder in (whole, parts)]
     assert _same(kept[0]["student"], kept[1]["student"])
-
-
-def test_renewed_labels_survive_a_stop(tmp_path, cases, quick):
-    options = {**quick, "method_config": SpssConfig(registration_steps=2)}
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(cases, NAMES, out=whole, iterations=8, **options)
-    steps = iter(range(100))
-    train(cases, NAMES, out=parts, iterations=8, should_stop=lambda: next(steps) >= 4, **options)
-    renewed = torch.load(parts / "checkpoint.pt", weights_only=True)["loader"]["renewed"]
-    assert set(renewed) == {case.name for case in cases if case.load_label}
-    train(cases, NAMES, out=parts, iterations=8, resume=True, **options)
-    assert _same(_weights(whole), _weights(parts))
 
 
 def test_a_killed_training_resumes_from_its_last_round(tmp_path, cases, quick):
