@@ -13,12 +13,16 @@ class Architecture:
 
     Attributes:
         family: ``unet`` (MONAI's UNet: its first convolution already strides, so it is cheap enough
-            for a CPU) or ``dynunet`` (nnU-Net's network: convolves at full resolution).
+            for a CPU) or ``dynunet`` (nnU-Net's network: convolves at full resolution, unless a
+            ``stem_stride`` keeps its first level coarser).
         channels: filters per resolution level, top first.
         strides: downsampling per axis between one level and the next, ``len(channels) - 1``.
         kernels: convolution kernel per level; ``unet`` uses the first for all.
         residual_units: convolutions with a residual connection per level (``unet`` only).
-        head_channels: filters at full resolution before the classes (``unet`` only).
+        head_channels: filters at full resolution before the classes (``unet``, and ``dynunet`` with
+            a stem).
+        stem_stride: of the very first convolution (``dynunet`` only); a transposed convolution
+            brings the decoder's features back to the grid of the image.
     """
 
     family: str
@@ -27,11 +31,12 @@ class Architecture:
     kernels: tuple[Triple, ...]
     residual_units: int = 2
     head_channels: int = 8
+    stem_stride: Triple = (1, 1, 1)
 
     @property
     def total_stride(self) -> Triple:
         """Input sizes must be multiples of this."""
-        product = [1, 1, 1]
+        product = list(self.stem_stride)
         for stride in self.strides:
             product = [done * step for done, step in zip(product, stride, strict=True)]
         return (product[0], product[1], product[2])

@@ -119,17 +119,33 @@ def _unet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, i
 
 def _dynunet(plan: Architecture, class_count: int) -> tuple[nn.Module, nn.Module, int]:
     """nnU-Net's network, the layer whose output is the embedding, and that layer's channels."""
+    with_stem = max(plan.stem_stride) > 1
     network = DynUNet(
         spatial_dims=3,
         in_channels=1,
-        out_channels=class_count,
+        out_channels=plan.channels[0] if with_stem else class_count,
         kernel_size=plan.kernels,
-        strides=((1, 1, 1), *plan.strides),
+        strides=(plan.stem_stride, *plan.strides),
         upsample_kernel_size=plan.strides,
         filters=plan.channels,
     )
-    level = min(1, len(plan.strides) - 1)
-    return network, network.upsamples[len(plan.strides) - 1 - level], plan.channels[level]
+    level = 0 if with_stem else min(1, len(plan.strides) - 1)
+    features = network.upsamples[len(plan.strides) - 1 - level]
+    if not with_stem:
+        return network, features, plan.channels[level]
+    head = _full_resolution_head(plan, class_count)
+    return nn.Sequential(network, *head), features, plan.channels[level]
+
+
+def _full_resolution_head(plan: Architecture, class_count: int) -> list[nn.Module]:
+    """From features on the stem's grid to the classes on the image's."""
+    width = max(plan.head_channels, class_count)
+    return [
+        nn.ConvTranspose3d(plan.channels[0], width, plan.stem_stride, plan.stem_stride),
+        nn.InstanceNorm3d(width, affine=True),
+        nn.LeakyReLU(SLOPE),
+        nn.Conv3d(width, class_count, kernel_size=1),
+    ]
 
 
 def _projector(feature_channels: int, embedding_channels: int) -> nn.Module | None:

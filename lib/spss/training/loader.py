@@ -26,7 +26,8 @@ class BatchLoader:
     Args:
         cases: prepared volumes.
         cutter: makes a patch from a volume and a seed.
-        composition: returns the labelled and unlabelled patches of the next batch of a process.
+        composition: returns the labelled and unlabelled patches of the next batch of a process;
+            where every volume has a label, labelled ones take the unlabelled ones' place.
         seed: of everything random here.
         rank: of this process.
         processes: that train together.
@@ -60,7 +61,8 @@ class BatchLoader:
 
     def next_batch(self) -> Batch:
         """This process's share of the next batch, labelled patches first."""
-        counts = self.composition()
+        labelled, unlabelled = self.composition()
+        counts = (labelled, unlabelled) if self._unlabelled else (labelled + unlabelled, 0)
         chosen: list[tuple[int, int]] = []
         for stream, count in zip((self._labelled, self._unlabelled), counts, strict=True):
             indices = stream.take(count * self.processes)

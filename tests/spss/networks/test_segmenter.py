@@ -9,19 +9,30 @@ DYNUNET = Architecture(
     "dynunet", (4, 8, 8), ((2, 2, 1), (2, 2, 2)), ((3, 3, 1), (3, 3, 3), (3, 3, 3))
 )
 
+STEM = Architecture(
+    "dynunet",
+    (4, 8, 8),
+    ((2, 2, 2), (2, 2, 1)),
+    ((3, 3, 1), (3, 3, 3), (3, 3, 3)),
+    stem_stride=(2, 2, 1),
+)
+FAMILIES = pytest.mark.parametrize(
+    "plan", [UNET, DYNUNET, STEM], ids=["unet", "dynunet", "dynunet with a stem"]
+)
 
-@pytest.mark.parametrize("plan", [UNET, DYNUNET], ids=["unet", "dynunet"])
+
+@FAMILIES
 def test_logits_lie_on_the_grid_of_the_image(plan):
     network = build_segmenter(plan, class_count=3)
-    assert network(torch.randn(2, 1, 8, 16, 8)).shape == (2, 3, 8, 16, 8)
+    assert network(torch.randn(2, 1, 16, 32, 8)).shape == (2, 3, 16, 32, 8)
 
 
-@pytest.mark.parametrize("plan", [UNET, DYNUNET], ids=["unet", "dynunet"])
+@FAMILIES
 def test_an_embedding_has_a_gradient_into_the_network(plan):
     network = build_segmenter(plan, class_count=3, embedding_channels=5)
-    logits, embedding = network(torch.randn(1, 1, 8, 8, 8), embed=True)
+    logits, embedding = network(torch.randn(1, 1, 16, 16, 8), embed=True)
     assert embedding.shape[:2] == (1, 5)
-    assert all(edge < 8 for edge in embedding.shape[2:4])
+    assert all(edge < 16 for edge in embedding.shape[2:4])
     embedding.square().sum().backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in network.backbone.parameters())
     assert logits.shape[1] == 3
@@ -62,8 +73,29 @@ def test_an_unknown_family_is_named():
         build_segmenter(plan, class_count=2)
 
 
-def test_classes_are_read_from_more_features_than_there_are_classes():
+@pytest.mark.parametrize("plan", [UNET, STEM], ids=["unet", "dynunet with a stem"])
+def test_classes_are_read_from_more_features_than_there_are_classes(plan):
     """One map per class at full resolution is where trainings of some seeds got stuck."""
-    network = build_segmenter(UNET, class_count=3)
+    network = build_segmenter(plan, class_count=3)
     widths = [m.in_channels for m in network.modules() if isinstance(m, torch.nn.Conv3d)]
     assert widths[-1] >= 8
+
+
+def test_a_stem_counts_into_the_multiples_a_patch_must_have():
+    assert STEM.total_stride == (8, 8, 2)
+    with_stem, without = (
+        build_segmenter(STEM, class_count=2),
+        build_segmenter(DYNUNET, class_count=2),
+    )
+    maps = [_largest_map(network) for network in (with_stem, without)]
+    assert maps[0] * 4 == maps[1], "nothing but the last layers works at full resolution"
+
+
+def _largest_map(network):
+    """Voxels of the largest map that a convolution with a kernel of three makes."""
+    sizes = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv3d) and max(module.kernel_size) == 3:
+            module.register_forward_hook(lambda *call: sizes.append(call[2][0, 0].numel()))
+    network(torch.randn(1, 1, 16, 16, 8))
+    return max(sizes)

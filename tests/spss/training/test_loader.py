@@ -101,9 +101,11 @@ def test_seeds_differ():
     assert not torch.equal(first.image, second.image)
 
 
-def test_without_unlabelled_volumes_the_batch_is_smaller():
-    loader = _loader([_case("a", (16, 16, 16), 3)], (16, 16, 16), composition=(2, 2))
-    assert loader.next_batch().names == ("a", "a")
+def test_without_unlabelled_volumes_labelled_ones_take_their_place():
+    loader = _loader([_case("a", (8, 8, 8), 2), _case("b", (8, 8, 8), 3)], (8, 8, 8))
+    batch = loader.next_batch()
+    assert len(batch) == 3
+    assert batch.labelled.all()
 
 
 def test_two_processes_see_together_what_one_sees_alone():

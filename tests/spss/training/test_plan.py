@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from spss.networks import build_segmenter
 from spss.training.fingerprint import Fingerprint
 from spss.training.normalisation import plan_normalisation
 from spss.training.plan import Plan, make_plan
@@ -31,7 +33,7 @@ def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
     plan = _plan([(108, 128, 10)] * 5, [(3, 3, 18)] * 5)
     assert plan.patch_size[:2] == (112, 128)
     assert plan.patch_size[2] >= 10
-    assert plan.architecture.strides[0] == (2, 2, 1)
+    assert plan.architecture.stem_stride == (2, 2, 1)
     assert plan.low_resolution_axis == 2
     assert plan.rotation_degrees[:2] == (0, 0)
     assert plan.architecture.kernels[0] == (3, 3, 1)
@@ -59,6 +61,15 @@ def test_tiny_and_flat_volumes_get_a_patch_the_network_can_halve(shape):
     )
     assert all(p >= s for p, s in zip(plan.patch_size, shape, strict=True))
     assert len(plan.architecture.strides) >= 1
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+@pytest.mark.parametrize("shape", [(8, 8, 3), (5, 5, 5), (16, 16, 3), (32, 32, 3), (40, 40, 1)])
+def test_every_volume_gets_a_network_that_can_be_built(shape, on_gpu):
+    plan = _plan([shape], [(1, 1, 5)], on_gpu=on_gpu)
+    network = build_segmenter(plan.architecture, class_count=2).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(1, 1, *plan.patch_size)).shape[2:] == plan.patch_size
 
 
 def test_a_big_volume_is_cut_to_the_memory_budget():
