@@ -75,7 +75,7 @@ def structures(
     if not classes[plane.slices].any():
         return
     sparse = SparseLabel.from_planes(classes, [plane])
-    (whole,) = drawn_slices(sparse, axis, class_count)
+    (whole,) = drawn_slices(sparse, axis, class_count, spacing_mm=drawn.spacing_mm)
     rows, columns = region_of((whole,))
     part = Stack(
         scale_intensities(stack.slices[:, rows, columns], stack.bounds),

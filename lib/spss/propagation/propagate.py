@@ -89,7 +89,10 @@ def _carry(
     fusion = Fusion(class_count, label.shape)
     for axis in sorted({plane.axis for plane in label.planes}):
         stack = make_stack(image, axis, spacing_mm)
-        judge.add(fusion, stack, axis, drawn_slices(label, axis, class_count, range_slices))
+        drawn = drawn_slices(
+            label, axis, class_count, spacing_mm=spacing_mm, range_slices=range_slices
+        )
+        judge.add(fusion, stack, axis, drawn)
     return fusion.result(best_dice=judge.end_rule == "learned")
 
 

@@ -45,12 +45,26 @@ class DrawnSlice:
         one_hot: ``(C, H, W)`` float32.
         first: first slice this one may speak for (the neighbouring annotated slice, or the end).
         last: last slice this one may speak for, inclusive.
+        goes_on_before: classes that reach from here to the annotated slice before it.
+        goes_on_after: classes that reach to the annotated slice after it.
     """
 
     index: int
     one_hot: NDArray[np.float32]
     first: int
     last: int
+    goes_on_before: frozenset[int] = frozenset()
+    goes_on_after: frozenset[int] = frozenset()
+
+    def goes_on(self, span: slice) -> NDArray[np.bool_]:
+        """``(C - 1, n)``: where in slices ``span`` a class reaches to the next drawn slice.
+
+        There it has no end to look for.
+        """
+        before = np.arange(span.start, span.stop) < self.index
+        sides = (self.goes_on_before, self.goes_on_after)
+        there = [[index in side for side in sides] for index in range(1, len(self.one_hot))]
+        return np.array([np.where(before, *each) for each in there], bool).reshape(-1, len(before))
 
 
 @dataclass(frozen=True)
