@@ -41,6 +41,8 @@ COSTLY = (
 BETWEEN = (("copy", "none"), ("distance", "none"), ("flow", "none"), *CHEAP[2:])
 """Methods measured between every eighth plane."""
 
+COSTLY_BETWEEN = (("demons", "none"), ("correspondence", "none"), ("ensemble", "none"))
+
 EXAMPLE_VOLUMES = 3
 
 
@@ -126,10 +128,8 @@ def _measure_set(args: argparse.Namespace, set_name: str, kind: str, journal: Pa
 
 
 def _methods(kind: str, place: int, costly_every: int) -> tuple[tuple[str, str], ...]:
-    if kind != "one":
-        return BETWEEN
-    costly = costly_every and place % costly_every == 0
-    return CHEAP + COSTLY if costly else CHEAP
+    cheap, costly = (CHEAP, COSTLY) if kind == "one" else (BETWEEN, COSTLY_BETWEEN)
+    return cheap + costly if costly_every and place % costly_every == 0 else cheap
 
 
 def _rows(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spss.annotation import SparseLabel
 from spss.propagation import PseudoLabel, propagate
 from spss.types import ClassMap
+from spss_apps.benchmarks.peak_memory import with_peak_mb
 from spss_apps.benchmarks.propagation_tasks import Task
 
 SAMPLES = 1500
@@ -21,19 +22,24 @@ SAMPLES = 1500
 def measure(
     task: Task, propagator: str, end_rule: str, *, threads: int, weights: Path | None = None
 ) -> tuple[dict[str, Any], PseudoLabel]:
-    """One row: Dice, Dice over distance, milliseconds per slice."""
+    """One row: Dice, Dice over distance, milliseconds per slice, peak memory."""
     label = SparseLabel.from_planes(task.truth, task.planes)
+
+    def work() -> PseudoLabel:
+        """What is measured."""
+        return propagate(
+            task.volume.data,
+            label,
+            spacing_mm=task.volume.spacing_mm,
+            class_count=task.class_count,
+            propagator=propagator,
+            end_rule=end_rule,
+            threads=threads,
+            weights=weights,
+        )
+
     started = time.perf_counter()
-    result = propagate(
-        task.volume.data,
-        label,
-        spacing_mm=task.volume.spacing_mm,
-        class_count=task.class_count,
-        propagator=propagator,
-        end_rule=end_rule,
-        threads=threads,
-        weights=weights,
-    )
+    result, peak_mb = with_peak_mb(work)
     seconds = time.perf_counter() - started
     classes = result.classes
     between = np.ones(task.truth.shape, bool)
@@ -48,6 +54,7 @@ def measure(
         "end_rule": end_rule,
         "dice": dice(classes, task.truth, task.class_count, between),
         "ms_per_slice": 1000 * seconds / task.truth.shape[task.axis],
+        "peak_mb": peak_mb,
         "over_distance": over_distance(classes, task),
     }
     return row, result

@@ -26,11 +26,11 @@ def chosen(rows: list[Row], **wanted: str) -> list[Row]:
 
 
 def dice_table(rows: list[Row], kind: str) -> str:
-    """One line a set and method: Dice, per class, 5th percentile, time, and number of volumes."""
+    """One line a set and method: Dice, 5th percentile, time, memory, how many volumes."""
     lines = [
         "| set | propagator | end rule | Dice | per class | 5th percentile | "
-        "same volumes, `auto` | ms per slice | volumes |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "same volumes, `auto` | ms per slice | peak MB | volumes |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     of_kind = chosen(rows, kind=kind)
     keys = dict.fromkeys((row["set"], row["propagator"], row["end_rule"]) for row in of_kind)
@@ -45,9 +45,15 @@ def dice_table(rows: list[Row], kind: str) -> str:
         lines.append(
             f"| {set_name} | {propagator} | {end_rule} | {mean_dice(mine):.3f} | "
             f"{', '.join(f'{value:.3f}' for value in per_class)} | {low:.3f} | {beside:.3f} | "
-            f"{speed:.1f} | {len(mine)} |"
+            f"{speed:.1f} | {_peak(mine)} | {len(mine)} |"
         )
     return "\n".join(lines)
+
+
+def _peak(rows: list[Row]) -> str:
+    """The most that any volume took, in MB beside image and label; a dash where nothing tells."""
+    known = [row["peak_mb"] for row in rows if row.get("peak_mb") is not None]
+    return f"{max(known):.0f}" if known else "–"
 
 
 def reliability_table(rows: list[Row]) -> str:
