@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from spss.cli.train import DEFAULT_METHOD
 from spss_apps.benchmarks.training_jobs import (
     DEFAULT_ITERATIONS,
     add_study_arguments,
@@ -110,7 +112,7 @@ def report(documents: Sequence[dict[str, Any]], figures: Path) -> str:
         "Minutes are processor time of one core, so that other jobs cost no method its steps."
     ]
     for length, runs in by_length(documents).items():
-        parts += [f"### {length}", _commands(runs), overview(runs), table(runs), _differences(runs)]
+        parts += [f"### {length}", _commands(runs), overview(runs), table(runs), differences(runs)]
         if len(runs) > 1:  # one bar tells no more than its number
             figure = f"training_{length.replace(' ', '_')}.png"
             draw(runs, figures / figure)
@@ -139,25 +141,23 @@ def by_length(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, A
     return groups
 
 
-def _differences(documents: Sequence[dict[str, Any]]) -> str:
-    """Paired differences of each method to the best one of its set and budget."""
+def differences(documents: Sequence[dict[str, Any]]) -> str:
+    """The default method, else the best one, minus each other one of its set and budget."""
     groups = grouped(documents)
     lines = []
     for data, budget in dict.fromkeys((data, budget) for data, budget, _ in groups):
         rivals = {m: runs for (d, b, m), runs in groups.items() if (d, b) == (data, budget)}
-        if len(rivals) < 2:
-            continue
-        best = max(
-            rivals,
-            key=lambda m: (
-                sum(r["summary"]["mean"]["dice"]["mean"] or 0 for r in rivals[m]) / len(rivals[m])
-            ),
-        )
+        ours = DEFAULT_METHOD if DEFAULT_METHOD in rivals else max(rivals, key=_dice_of(rivals))
         for method, runs in rivals.items():
-            difference = None if method == best else paired_difference(rivals[best], runs)
+            difference = None if method == ours else paired_difference(rivals[ours], runs)
             if difference is not None:
-                lines.append(f"- {data} {budget}: {best} minus {method} = {difference}")
+                lines.append(f"- {data} {budget}: {ours} minus {method} = {difference}")
     return "\n".join(lines)
+
+
+def _dice_of(rivals: Mapping[str, Sequence[dict[str, Any]]]) -> Callable[[str], float]:
+    """Mean Dice of a method over its runs."""
+    return lambda method: fmean(r["summary"]["mean"]["dice"]["mean"] or 0 for r in rivals[method])
 
 
 def _commands(documents: Sequence[dict[str, Any]]) -> str:

@@ -67,6 +67,13 @@ def test_differences_are_paired_over_seeds_and_cases():
     assert paired_difference(ours, [_document("b", 9, [0.1, 0.1])]) is None
 
 
+def test_the_default_method_is_compared_also_where_another_is_ahead():
+    runs = [_document("spss", 0, [0.7, 0.5]), _document("masked", 0, [0.8, 0.7])]
+    assert "spss minus masked = -0.150" in training.differences(runs)
+    others = [_document("pseudo", 0, [0.7, 0.5]), _document("masked", 0, [0.8, 0.7])]
+    assert "masked minus pseudo = +0.150" in training.differences(others)
+
+
 def test_seeds_that_disagree_widen_the_interval_over_seeds_most():
     ours = [_document("a", seed, [0.8 + 0.02 * seed] * 10) for seed in range(3)]
     theirs = [_document("b", seed, [0.8] * 10) for seed in range(3)]
