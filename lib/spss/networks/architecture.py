@@ -34,9 +34,14 @@ class Architecture:
     stem_stride: Triple = (1, 1, 1)
 
     @property
+    def downsampling(self) -> tuple[Triple, ...]:
+        """From the image to the lowest level: the stem where it strides, then ``strides``."""
+        return self.strides if max(self.stem_stride) == 1 else (self.stem_stride, *self.strides)
+
+    @property
     def total_stride(self) -> Triple:
         """Input sizes must be multiples of this."""
-        product = list(self.stem_stride)
-        for stride in self.strides:
+        product = [1, 1, 1]
+        for stride in self.downsampling:
             product = [done * step for done, step in zip(product, stride, strict=True)]
         return (product[0], product[1], product[2])

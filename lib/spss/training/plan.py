@@ -26,8 +26,8 @@ _WHOLE_SHARE = 1 / 3
 whole volume stay in the host's memory, which the budget does not speak of."""
 
 CPU_VOXELS_PER_STEP = 400_000
-"""On a CPU a step is kept to about a second (`spss` takes 1.2 µs a voxel of a core on hippocampus,
-2.7 on ACDC): more would leave too few steps."""
+"""On a CPU a step is kept to less than a second (`spss` takes 1.2 µs a voxel of a core on
+hippocampus, 1.6 on ACDC): more would leave too few steps."""
 
 LARGEST_BATCH = 4
 """Enough for stable gradients with instance normalisation."""
@@ -81,7 +81,7 @@ class Plan:
         if self.coarser > 1:
             reason = {"memory": "for the memory", "time": "since a CPU trains"}[self.coarser_for]
             coarser = f" ({self.coarser:.2g} times coarser, {reason})"
-        strides = ", ".join("x".join(map(str, s)) for s in self.architecture.strides)
+        strides = ", ".join("x".join(map(str, s)) for s in self.architecture.downsampling)
         words = (
             f"{self.case_count} volumes, resampled to {spacing} mm{coarser}, "
             f"median {median} voxels. "

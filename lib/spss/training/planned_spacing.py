@@ -12,7 +12,7 @@ ANISOTROPY = 3.0
 """A voxel this many times longer along one axis makes the set anisotropic (nnU-Net's threshold)."""
 
 CPU_PATCH_VOXELS = 140_000
-"""Of the median volume: a step with two of them then took 0.8 s of a core (`spss`, ACDC)."""
+"""Of the median volume: a step with two of them takes 0.5 s of a core (`spss`, ACDC)."""
 
 CPU_COARSER = 2.0
 """The most a spacing is enlarged for a CPU's sake. Coarser still, thin structures are lost; larger

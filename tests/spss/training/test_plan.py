@@ -34,6 +34,7 @@ def test_thick_slices_keep_their_whole_plane_and_are_pooled_in_plane_first():
     assert plan.patch_size[:2] == (112, 128)
     assert plan.patch_size[2] >= 10
     assert plan.architecture.stem_stride == (2, 2, 1)
+    assert "strides 2x2x1, 2x2x1, 2x2x2" in plan.in_words()
     assert plan.low_resolution_axis == 2
     assert plan.rotation_degrees[:2] == (0, 0)
     assert plan.architecture.kernels[0] == (3, 3, 1)
