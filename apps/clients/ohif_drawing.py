@@ -81,9 +81,10 @@ def download(viewer: Ohif, folder: Path, title: str = "Segmentation 1") -> Path:
     page = viewer.page
     box = page.locator("button[role=combobox]", has_text=title).last
     box.locator("xpath=preceding::button[1]").click()
-    page.get_by_role("menuitem", name="Export & Download").hover()
+    # By keyboard: the submenu of a hovered item may close while the mouse is on its way.
+    page.get_by_role("menuitem", name="Export & Download").press("ArrowRight")
     with page.expect_download() as started:
-        page.get_by_role("menuitem", name="Download DICOM SEG").click()
+        page.get_by_role("menuitem", name="Download DICOM SEG").press("Enter")
     file = folder / (started.value.suggested_filename or "segmentation.dcm")
     started.value.save_as(file)
     return file
