@@ -43,6 +43,7 @@ SPSS_VARIANTS = (
     Variant("spss", "falling_trust", {"decay_end": 0.4}),
     Variant("spss", "no_decay", {"decay_start": 1.0, "decay_end": 1.0}),
     Variant("spss", "no_far_trust", {"far_trust": 0.0}),
+    Variant("spss", "fixed_truth_weight", {"truth_share": 1.0}),
     Variant("spss", "with_mixing", {"mix_share": 0.5}),
     Variant("spss", "with_feedback", {"registration_steps": 2}),
 )

@@ -87,11 +87,12 @@ class Spss(Method):
 
     Every voxel v of every volume, labelled or not, has a trust w in what was propagated to it:
 
-        w = truth_weight where annotated, else reliability^p · max(a(t)^d, far),
+        w = w_T where annotated, else reliability^p · max(a(t)^d, far),
         a(t): decay_start → decay_end
 
     (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
-    w = 0 in volumes without a label). The student learns
+    w_T gives what was drawn half of its patch's trust; w = 0 in volumes without a label). The
+    student learns
 
         L = CE_w + Dice_w of the propagated soft label
             + c(t) · (CE_u + Dice_u) of the teacher's soft prediction,

@@ -35,11 +35,16 @@ class TrustConfig:
     reach: float = field(
         default=1.0, metadata={"help": "reach of a structure beyond itself, in its own radii"}
     )
-    truth_weight: float = field(default=8.0, metadata={"help": "weight of an annotated voxel"})
+    truth_share: float = field(
+        default=0.5, metadata={"help": "share of a patch's trust that its annotated voxels get"}
+    )
+    truth_weight: float = field(
+        default=8.0, metadata={"help": "largest weight of an annotated voxel; propagated ones ≤ 1"}
+    )
 
 
 def propagation_trust(batch: Batch, fraction: float, config: TrustConfig) -> Tensor:
-    """Trust w = reliability^p · max(a(t)^d, far), truth_weight where annotated.
+    """Trust w = reliability^p · max(a(t)^d, far), w_T where annotated.
 
     Far slices err more, and all in one direction. What they say about where the structure is *not*
     stays: far = ``far_trust`` on background beyond the structure's reach, else 0. Annotated planes
@@ -48,6 +53,11 @@ def propagation_trust(batch: Batch, fraction: float, config: TrustConfig) -> Ten
     a(t) moves linearly from ``decay_start`` to ``decay_end``. Falling to 0.4, it forgets far slices
     before their errors are memorised: nothing gained on the hippocampus (five seeds), and 0.07 lost
     on ACDC (one; ``docs/research.md``). So it does not fall.
+
+    w_T gives what was drawn in a patch ``truth_share`` s of its trust, whether one slice of nine
+    was drawn or one of forty: w_T = s/(1 - s) · sum of propagated w / annotated voxels, in
+    1…``truth_weight``. One factor for both drowned good propagated labels where slices are thick
+    (``docs/research.md``).
 
     Args:
         batch: with propagated labels.
@@ -64,4 +74,13 @@ def propagation_trust(batch: Batch, fraction: float, config: TrustConfig) -> Ten
         beyond = beyond_reach(propagated, batch.spacing_mm, radii=config.reach)
         decayed = torch.maximum(decayed, config.far_trust * beyond)
     trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0) * decayed
-    return trust.masked_fill(batch.annotated, config.truth_weight)
+    return torch.where(batch.annotated, _truth_weight(trust, batch.annotated, config), trust)
+
+
+def _truth_weight(trust: Tensor, annotated: Tensor, config: TrustConfig) -> Tensor:
+    """``(B, 1, 1, 1)``: w_T of each patch; 1 where nothing was propagated."""
+    drawn = annotated.flatten(1).sum(dim=1)
+    propagated = trust.masked_fill(annotated, 0.0).flatten(1).sum(dim=1)
+    odds = config.truth_share / max(1 - config.truth_share, 1e-6)
+    weight = odds * propagated / drawn.clamp_min(1)
+    return weight.clamp(1.0, config.truth_weight).reshape(-1, 1, 1, 1)

@@ -60,7 +60,8 @@ def method(**options: float | bool) -> Spss:
 
 
 def test_trust_is_the_truth_then_falls_with_each_slice_and_faster_later() -> None:
-    batch, config = volumes(), SpssConfig(decay_start=0.8, decay_end=0.5, truth_weight=3.0)
+    batch = volumes()
+    config = SpssConfig(decay_start=0.8, decay_end=0.5, truth_share=0.9, truth_weight=3.0)
     for fraction, base in ((0.0, 0.8), (0.5, 0.65), (1.0, 0.5)):
         trust = propagation_trust(batch, fraction, config)
         assert torch.equal(trust[0, 4], torch.full((8, 8), 3.0))
@@ -68,6 +69,29 @@ def test_trust_is_the_truth_then_falls_with_each_slice_and_faster_later() -> Non
             expected = torch.full((8, 8), 0.9 * base**steps)
             torch.testing.assert_close(trust[0, index], expected)
         assert not trust[1].any()
+
+
+def test_what_was_drawn_gets_its_share_of_the_trust_however_many_slices_there_are() -> None:
+    thick, config = volumes(), SpssConfig(truth_share=0.4, far_trust=0.0, truth_weight=100.0)
+    thin = replace(thick, distance=thick.distance / 10)
+    for batch in (thick, thin):
+        trust = propagation_trust(batch, 0.0, config)[0]
+        assert trust[4].sum() / trust.sum() == pytest.approx(0.4)
+    both = replace(thick, truth=thick.truth.clone())
+    both.truth[0, 12] = thick.truth[0, 4]  # a second plane: each of the two weighs half as much
+    one, two = (propagation_trust(batch, 0.0, config)[0, 4, 0, 0] for batch in (thick, both))
+    assert two < 0.6 * one
+
+
+def test_weight_of_what_was_drawn_has_bounds() -> None:
+    batch = volumes()
+    for share, expected in ((0.999, 8.0), (1.0, 8.0), (0.001, 1.0)):
+        trust = propagation_trust(batch, 0.0, SpssConfig(truth_share=share))
+        assert torch.equal(trust[0, 4], torch.full((8, 8), expected))
+        assert not trust[1].any()
+    alone = replace(batch, reliability=torch.zeros_like(batch.reliability))
+    trust = propagation_trust(alone, 0.0, SpssConfig())
+    assert torch.equal(trust[0, 4], torch.ones(8, 8))
 
 
 def test_background_beyond_the_reach_of_the_structure_stays_trusted() -> None:
