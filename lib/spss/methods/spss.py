@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spss.contrast import bidirectional_contrast
 from spss.methods.batch import Batch
-from spss.methods.losses import segmentation_loss
+from spss.methods.losses import EPSILON, segmentation_loss, total
 from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
 from spss.methods.registration_feedback import RegistrationFeedback
 from spss.methods.schedule import late_ramp, shared_batch
@@ -33,6 +33,10 @@ class SpssConfig(TrustConfig):
     )
     consistency_weight: float = field(
         default=1.0, metadata={"help": "largest weight of the teacher on voxels it may teach"}
+    )
+    teacher_trust: float = field(
+        default=1 / 3,
+        metadata={"help": "trust in a voxel of a certain teacher, against a propagated one"},
     )
     ramp_start: float = field(
         default=0.5, metadata={"help": "share of the training before the teacher teaches"}
@@ -95,11 +99,13 @@ class Spss(Method):
     student learns
 
         L = CE_w + Dice_w of the propagated soft label
-            + c(t) · (CE_u + Dice_u) of the teacher's soft prediction,
-        u = (1 - min(w, 1)) · certainty(teacher) · v,
+            + c(t) · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,
+        u = (1 - min(w, 1)) · certainty(teacher),
 
-    so the teacher speaks where propagation has fallen silent, and v is SU: 1 on the most certain
-    share of each predicted class of each image, a share that grows with age until all are in.
+    so the teacher speaks where propagation has fallen silent, as loudly as it has more to say (κ is
+    ``teacher_trust``): propagation that reaches most of a volume is not drowned by a teacher that
+    learned from it. v is SU: 1 on the most certain share of each predicted class of each image, a
+    share that grows with age until all are in.
     """
 
     name = "spss"
@@ -190,18 +196,19 @@ class Spss(Method):
         supervised = segmentation_loss(
             logits, targets.pseudo_label, trust, dice_weight=config.dice_weight
         )
-        open_to_teacher = (1 - trust.clamp_max(1)) * targets.valid[:, 0]
-        selected = self._select(teacher, targets.valid[:, 0], context.fraction)
+        valid = targets.valid[:, 0]
+        open_to_teacher = (1 - trust.clamp_max(1)) * certainty(teacher)[:, 0] * valid
+        selected = self._select(teacher, valid, context.fraction)
         consistency = segmentation_loss(
-            logits,
-            teacher,
-            open_to_teacher * certainty(teacher)[:, 0] * selected,
-            dice_weight=config.dice_weight,
+            logits, teacher, open_to_teacher * selected, dice_weight=config.dice_weight
         )
-        loss = supervised + weight * consistency
+        to_say = total(open_to_teacher.sum()) / total(trust.sum()).clamp_min(EPSILON)
+        loudness = weight * (config.teacher_trust * to_say).clamp_max(1.0)
+        loss = supervised + loudness * consistency
         numbers = {
             "supervised": supervised.detach(),
             "consistency": consistency.detach(),
+            "consistency_weight": loudness.detach(),
             "selected": selected.float().mean(),
             "trust": trust.mean(),
         }

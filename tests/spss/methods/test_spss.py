@@ -143,6 +143,32 @@ def test_the_teacher_never_contradicts_an_annotated_voxel() -> None:
     assert losses[0] == losses[1]
 
 
+def certain_context(fraction: float) -> StepContext:
+    """With a teacher that is sure of background everywhere."""
+    context = context_at(fraction)
+    certain = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1, 1)
+
+    def teach(image: torch.Tensor) -> torch.Tensor:
+        return certain.expand(len(image), 3, *SHAPE)
+
+    object.__setattr__(context, "teach", teach)
+    return context
+
+
+def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation() -> None:
+    spss = method(teacher_trust=0.1, consistency_weight=0.8)
+    loudness = []
+    for batch in (volumes(2, 0), volumes(1, 1), volumes(1, 3)):
+        trust = propagation_trust(batch, 1.0, spss.config)
+        expected = 0.1 * float((1 - trust.clamp_max(1)).sum() / trust.sum())
+        step = spss.training_step(batch, certain_context(1.0))
+        loudness.append(float(step["consistency_weight"]))
+        assert loudness[-1] == pytest.approx(0.8 * expected, rel=1e-4)
+    assert loudness[0] < loudness[1] < loudness[2]
+    unbounded = method(teacher_trust=100.0).training_step(volumes(1, 1), certain_context(1.0))
+    assert float(unbounded["consistency_weight"]) == pytest.approx(1.0)
+
+
 def test_selected_share_grows_with_age_to_everything() -> None:
     spss, shares = method(youngest=0.2, ramp_start=0.3), []
     for fraction in (0.31, 0.6, 1.0):
