@@ -29,6 +29,9 @@ from spss_apps.benchmarks.training_variants import Variant, parse_variant
 from spss_apps.benchmarks.variant_run import variant_run
 
 FIGURE = "training_curves.png"
+LEAST_HEIGHT = 0.1
+"""Of the figure, in Dice, so that what trainings of one length differ by does not fill it."""
+
 METHODS = ("masked", "pseudo", "mean_teacher", "pln", "spss_reference", "spss")
 
 Curves = dict[str, dict[float, list[dict[str, Any]]]]
@@ -154,6 +157,9 @@ def draw(curves: Curves, length: Length, path: Path) -> None:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(f"{length.unit} of the training")
     axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+    low, high = axes.get_ylim()
+    spare = max(0.0, LEAST_HEIGHT - (high - low)) / 2
+    axes.set_ylim(low - spare, high + spare)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     save_figure(figure, path)

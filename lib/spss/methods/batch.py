@@ -31,6 +31,8 @@ class Batch:
             the stored grid (along the normal of an annotated plane: slices); ``inf`` where the
             volume has no annotation.
         spacing_mm: distance between neighbouring voxels of the patch along X, Y, Z.
+        passes: how often each labelled volume was drawn before this batch, their mean, over all
+            processes that train together.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,7 @@ class Batch:
     reliability: Tensor
     distance: Tensor
     spacing_mm: tuple[float, float, float]
+    passes: float = 0.0
 
     def __len__(self) -> int:
         return len(self.names)

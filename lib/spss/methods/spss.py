@@ -12,11 +12,12 @@ from torch import Tensor
 
 from spss.contrast import bidirectional_contrast
 from spss.methods.batch import Batch
+from spss.methods.late_teacher import LateTeacher
 from spss.methods.losses import EPSILON, segmentation_loss, total
 from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
 from spss.methods.registration_feedback import RegistrationFeedback
-from spss.methods.schedule import late_ramp, shared_batch
-from spss.methods.trust import TrustConfig, propagation_trust
+from spss.methods.schedule import shared_batch
+from spss.methods.trust import TrustConfig, propagation_age, propagation_trust
 from spss.mixing import block_mask, cut_mix
 from spss.refinement import fuse, reliability_teacher_share
 from spss.refinement.fusion import certainty
@@ -39,10 +40,12 @@ class SpssConfig(TrustConfig):
         metadata={"help": "trust in a voxel of a certain teacher, against a propagated one"},
     )
     ramp_start: float = field(
-        default=0.5, metadata={"help": "share of the training before the teacher teaches"}
+        default=0.5,
+        metadata={"help": "the teacher teaches from this share of the training or this age on"},
     )
     ramp_length: float = field(
-        default=0.3, metadata={"help": "share of the training over which its weight grows"}
+        default=0.6,
+        metadata={"help": "time over which its weight grows, against the time before it taught"},
     )
     unlabelled_share: float = field(
         default=0.5,
@@ -91,21 +94,24 @@ class Spss(Method):
 
     Every voxel v of every volume, labelled or not, has a trust w in what was propagated to it:
 
-        w = w_T where annotated, else reliability^p · max(a(t)^d, far),
-        a(t): decay_start → decay_end
+        w = w_T where annotated, else reliability^p · max(decay^(d · max(1, age)), far)
 
     (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
     w_T gives what was drawn half of its patch's trust; w = 0 in volumes without a label). The
     student learns
 
         L = CE_w + Dice_w of the propagated soft label
-            + c(t) · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,
+            + c · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,
         u = (1 - min(w, 1)) · certainty(teacher),
 
     so the teacher speaks where propagation has fallen silent, as loudly as it has more to say (κ is
     ``teacher_trust``): propagation that reaches most of a volume is not drowned by a teacher that
     learned from it. v is SU: 1 on the most certain share of each predicted class of each image, a
-    share that grows with age until all are in.
+    share that grows until all are in.
+
+    c grows from half of the training on. Long trainings go by the age of the propagated labels
+    instead: the teacher speaks from age ½, and at age 1, when the student begins to learn the
+    labels' errors by heart, stops following it (`LateTeacher`).
     """
 
     name = "spss"
@@ -117,23 +123,23 @@ class Spss(Method):
 
     def __init__(self, config: Any = None, *, class_count: int, device: torch.device) -> None:
         super().__init__(config, class_count=class_count, device=device)
+        self.teacher = LateTeacher(start=self.config.ramp_start, ramp=self.config.ramp_length)
         self.feedback: RegistrationFeedback | None = None
         if self.config.registration_steps > 0:
             self.feedback = RegistrationFeedback(device, class_count=class_count)
 
     def composition(self, fraction: float, batch_size: int) -> tuple[int, int]:
         """Unlabelled volumes take the place of labelled ones, once the teacher teaches."""
-        if fraction < self.config.ramp_start or self.config.consistency_weight == 0:
+        if self.teacher.waits(fraction) or self.config.consistency_weight == 0:
             return batch_size, 0
         return shared_batch(batch_size, self.config.unlabelled_share)
 
     def training_step(self, batch: Batch, context: StepContext) -> StepLosses:
         """See `Method.training_step`."""
         config = self.config
-        trust = propagation_trust(batch, context.fraction, config)
-        weight = config.consistency_weight * late_ramp(
-            context.fraction, start=config.ramp_start, length=config.ramp_length
-        )
+        age = propagation_age(batch.passes, context.iteration, config)
+        trust = propagation_trust(batch, age, config)
+        weight = config.consistency_weight * self.teacher.weight(age, context.fraction)
         if weight == 0:
             logits = context.predict(batch.image)
             loss = segmentation_loss(
@@ -142,7 +148,7 @@ class Spss(Method):
             if self.feedback is not None:
                 self.feedback.remember(batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
-        targets = self._targets(batch, trust, context)
+        targets = self._targets(batch, trust, self.teacher.of(context, age))
         view = targets.image + config.noise * context.noise_like(targets.image)
         return self._losses(view, targets, weight, context)
 
@@ -161,11 +167,15 @@ class Spss(Method):
         return {} if self.feedback is None else self.feedback.renew(volumes, spacing_mm, fraction)
 
     def state_dict(self) -> dict[str, Any]:
-        """The registration, where there is feedback."""
-        return {} if self.feedback is None else {"registration": self.feedback.state_dict()}
+        """The teacher's, and the registration's where there is feedback."""
+        state: dict[str, Any] = {"teacher": self.teacher.state_dict()}
+        if self.feedback is not None:
+            state["registration"] = self.feedback.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
+        self.teacher.load_state_dict(state["teacher"])
         if self.feedback is not None:
             self.feedback.load_state_dict(state["registration"])
 
@@ -224,7 +234,8 @@ class Spss(Method):
         config = self.config
         if not config.selection:
             return valid
-        age = (fraction - config.ramp_start) / max(1 - config.ramp_start, 1e-9)
+        start = config.ramp_start if self.teacher.began is None else self.teacher.began
+        age = (fraction - start) / max(1 - start, 1e-9)
         rate = config.youngest + (1 - config.youngest) * min(max(age, 0.0), 1.0)
         if config.class_blind:  # the same share, so that nothing but the ranking differs
             selected = torch.zeros_like(valid)

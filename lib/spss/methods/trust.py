@@ -21,12 +21,15 @@ class TrustConfig:
     reliability_power: float = field(
         default=1.0, metadata={"help": "trust in a propagated voxel = reliability^power x decay^d"}
     )
-    decay_start: float = field(
-        default=0.8, metadata={"help": "trust one slice from a plane, at the start; PLN: 0.8"}
+    decay: float = field(
+        default=0.8, metadata={"help": "trust one slice from a plane; PLN: 0.8. 1 = no decay"}
     )
-    decay_end: float = field(
-        default=0.8,
-        metadata={"help": "the same at the end; below the start: dense to sparse, as DeSCO"},
+    learned_passes: float = field(
+        default=100.0,
+        metadata={"help": "passes over the labelled volumes that teach all they can (age 1)"},
+    )
+    learned_steps: int = field(
+        default=1000, metadata={"help": "steps that age 1 takes at least; few volumes need them"}
     )
     far_trust: float = field(
         default=0.5,
@@ -43,16 +46,16 @@ class TrustConfig:
     )
 
 
-def propagation_trust(batch: Batch, fraction: float, config: TrustConfig) -> Tensor:
-    """Trust w = reliability^p · max(a(t)^d, far), w_T where annotated.
+def propagation_trust(batch: Batch, age: float, config: TrustConfig) -> Tensor:
+    """Trust w = reliability^p · max(decay^(d · max(1, age)), far), w_T where annotated.
 
     Far slices err more, and all in one direction. What they say about where the structure is *not*
     stays: far = ``far_trust`` on background beyond the structure's reach, else 0. Annotated planes
     lie inside the organ, so nothing else teaches that it ends.
 
-    a(t) moves linearly from ``decay_start`` to ``decay_end``. Falling to 0.4, it forgets far slices
-    before their errors are memorised: nothing gained on the hippocampus (five seeds), and 0.07 lost
-    on ACDC (one; ``docs/research.md``). So it does not fall.
+    Older than 1 (see `propagation_age`), trust in what is d slices away falls by the same factor
+    with each pass over the volumes. What a network ever sees of a far slice is then bounded, and
+    its errors are not learned by heart however long the training (``docs/research.md``).
 
     w_T gives what was drawn in a patch ``truth_share`` s of its trust, whether one slice of nine
     was drawn or one of forty: w_T = s/(1 - s) · sum of propagated w / annotated voxels, in
@@ -61,20 +64,28 @@ def propagation_trust(batch: Batch, fraction: float, config: TrustConfig) -> Ten
 
     Args:
         batch: with propagated labels.
-        fraction: share of the training done.
+        age: of the propagated labels.
         config: see `TrustConfig`.
 
     Returns:
         ``(B, X, Y, Z)`` float32.
     """
-    base = config.decay_start + (config.decay_end - config.decay_start) * fraction
-    decayed = distance_weights(batch.distance, base=base)
+    decayed = distance_weights(batch.distance, base=config.decay ** max(1.0, age))
     if config.far_trust > 0:
         propagated = (1 - batch.pseudo_label[:, 0] > FOREGROUND) & (batch.reliability > 0)
         beyond = beyond_reach(propagated, batch.spacing_mm, radii=config.reach)
         decayed = torch.maximum(decayed, config.far_trust * beyond)
     trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0) * decayed
     return torch.where(batch.annotated, _truth_weight(trust, batch.annotated, config), trust)
+
+
+def propagation_age(passes: float, iteration: int, config: TrustConfig) -> float:
+    """How much of what propagated labels can teach has been learned; 1 = all of it.
+
+    Passes over the labelled volumes in units of ``learned_passes``: with many volumes a training
+    may never get there. With few, steps count: ``iteration`` in units of ``learned_steps``.
+    """
+    return min(passes / config.learned_passes, iteration / config.learned_steps)
 
 
 def _truth_weight(trust: Tensor, annotated: Tensor, config: TrustConfig) -> Tensor:

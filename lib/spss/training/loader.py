@@ -18,7 +18,7 @@ _SEEDS = 2**62
 
 
 class BatchLoader:
-    """Iterable of batches; its state is a generator, two queues and the labels that were renewed.
+    """Iterable of batches; its state: a generator, two queues, a count and the renewed labels.
 
     Several processes draw the same volumes and patch seeds, and each cuts its own share of them:
     together they see exactly the batch that one process would see.
@@ -54,6 +54,7 @@ class BatchLoader:
         self._labelled = ShuffledStream(labelled, self._random)
         self._unlabelled = ShuffledStream(unlabelled, self._random)
         self._renewed: dict[str, Tensor] = {}
+        self._drawn = 0
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -63,6 +64,8 @@ class BatchLoader:
         """This process's share of the next batch, labelled patches first."""
         labelled, unlabelled = self.composition()
         counts = (labelled, unlabelled) if self._unlabelled else (labelled + unlabelled, 0)
+        passes = self._drawn / max(len(self.labelled), 1)
+        self._drawn += counts[0] * self.processes
         chosen: list[tuple[int, int]] = []
         for stream, count in zip((self._labelled, self._unlabelled), counts, strict=True):
             indices = stream.take(count * self.processes)
@@ -71,7 +74,7 @@ class BatchLoader:
         patches = [self.cutter.cut(self.cases[index], seed) for index, seed in chosen]
         stacked = {key: torch.stack([patch[key] for patch in patches]) for key in patches[0]}
         names = tuple(self.cases[index].name for index, _ in chosen)
-        return Batch(names=names, spacing_mm=self.cutter.plan.spacing_mm, **stacked)
+        return Batch(names=names, spacing_mm=self.cutter.plan.spacing_mm, passes=passes, **stacked)
 
     @property
     def labelled(self) -> list[PreparedCase]:
@@ -87,10 +90,11 @@ class BatchLoader:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Generator, queues and renewed labels."""
+        """Generator, queues, count and renewed labels."""
         return {
             "renewed": dict(self._renewed),
             "random": self._random.get_state(),
+            "drawn": self._drawn,
             "labelled": self._labelled.state_dict(),
             "unlabelled": self._unlabelled.state_dict(),
         }
@@ -98,6 +102,7 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
         self._random.set_state(state["random"].cpu())
+        self._drawn = int(state["drawn"])
         self.renew_labels({name: soft.cpu() for name, soft in state["renewed"].items()})
         self._labelled.load_state_dict(state["labelled"])
         self._unlabelled.load_state_dict(state["unlabelled"])

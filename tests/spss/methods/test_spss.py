@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -14,29 +15,7 @@ from spss.types import UNDECIDED
 CPU = torch.device("cpu")
 SHAPE = (16, 8, 8)
 
-
-def volumes(labelled: int = 1, unlabelled: int = 1, classes: int = 3) -> Batch:
-    """A bar of two classes; labelled volumes have plane 4 annotated and exact propagation."""
-    count = labelled + unlabelled
-    anatomy = torch.zeros(SHAPE).long()
-    anatomy[:, 2:6, 2:4] = 1
-    anatomy[:, 2:6, 4:6] = classes - 1
-    known = (torch.arange(count) < labelled).float().reshape(count, 1, 1, 1)
-    truth = torch.full((count, *SHAPE), UNDECIDED)
-    truth[:labelled, 4] = anatomy[4]
-    steps = (torch.arange(SHAPE[0]).float() - 4).abs()[:, None, None].expand(count, *SHAPE)
-    noise = torch.randn(count, 1, *SHAPE, generator=torch.Generator().manual_seed(0))
-    return Batch(
-        names=tuple(f"v{i}" for i in range(count)),
-        image=anatomy.float() + 0.1 * noise,
-        truth=truth,
-        valid=torch.ones(count, *SHAPE, dtype=torch.bool),
-        pseudo_label=torch.nn.functional.one_hot(anatomy, classes).movedim(-1, 0)[None].float()
-        * known[:, None],
-        reliability=0.9 * known.expand(count, *SHAPE),
-        distance=torch.where(known > 0, steps, torch.inf),
-        spacing_mm=(1.0, 1.0, 1.0),
-    )
+Volumes = Callable[..., Batch]
 
 
 def context_at(fraction: float) -> StepContext:
@@ -59,64 +38,9 @@ def method(**options: float | bool) -> Spss:
     return Spss(SpssConfig(**options), class_count=3, device=CPU)  # type: ignore[arg-type]
 
 
-def test_trust_is_the_truth_then_falls_with_each_slice_and_faster_later() -> None:
-    batch = volumes()
-    config = SpssConfig(decay_start=0.8, decay_end=0.5, truth_share=0.9, truth_weight=3.0)
-    for fraction, base in ((0.0, 0.8), (0.5, 0.65), (1.0, 0.5)):
-        trust = propagation_trust(batch, fraction, config)
-        assert torch.equal(trust[0, 4], torch.full((8, 8), 3.0))
-        for index, steps in ((5, 1), (3, 1), (9, 5)):
-            expected = torch.full((8, 8), 0.9 * base**steps)
-            torch.testing.assert_close(trust[0, index], expected)
-        assert not trust[1].any()
-
-
-def test_what_was_drawn_gets_its_share_of_the_trust_however_many_slices_there_are() -> None:
-    thick, config = volumes(), SpssConfig(truth_share=0.4, far_trust=0.0, truth_weight=100.0)
-    thin = replace(thick, distance=thick.distance / 10)
-    for batch in (thick, thin):
-        trust = propagation_trust(batch, 0.0, config)[0]
-        assert trust[4].sum() / trust.sum() == pytest.approx(0.4)
-    both = replace(thick, truth=thick.truth.clone())
-    both.truth[0, 12] = thick.truth[0, 4]  # a second plane: each of the two weighs half as much
-    one, two = (propagation_trust(batch, 0.0, config)[0, 4, 0, 0] for batch in (thick, both))
-    assert two < 0.6 * one
-
-
-def test_weight_of_what_was_drawn_has_bounds() -> None:
-    batch = volumes()
-    for share, expected in ((0.999, 8.0), (1.0, 8.0), (0.001, 1.0)):
-        trust = propagation_trust(batch, 0.0, SpssConfig(truth_share=share))
-        assert torch.equal(trust[0, 4], torch.full((8, 8), expected))
-        assert not trust[1].any()
-    alone = replace(batch, reliability=torch.zeros_like(batch.reliability))
-    trust = propagation_trust(alone, 0.0, SpssConfig())
-    assert torch.equal(trust[0, 4], torch.ones(8, 8))
-
-
-def test_background_beyond_the_reach_of_the_structure_stays_trusted() -> None:
-    batch = volumes()
-    pseudo = torch.zeros_like(batch.pseudo_label)
-    pseudo[:, 0] = 1
-    pseudo[0, :, 3:6, 3:5, 3:5] = torch.tensor([0.0, 1.0, 0.0])[:, None, None, None]
-    batch = replace(batch, pseudo_label=pseudo)
-    trust = propagation_trust(batch, 1.0, SpssConfig(decay_end=0.5, far_trust=0.4))
-    torch.testing.assert_close(trust[0, 15], torch.full((8, 8), 0.9 * 0.4))
-    assert trust[0, 6, 4, 4] == pytest.approx(0.9 * 0.5**2)  # reached: decays like all else
-    without = propagation_trust(batch, 1.0, SpssConfig(decay_end=0.5, far_trust=0.0))
-    assert without[0, 15].max() < 0.01
-
-
-def test_padding_and_silent_propagation_are_not_trusted() -> None:
-    batch = volumes()
-    batch = replace(batch, reliability=batch.reliability.clone())
-    batch.reliability[0, 10:] = 0
-    trust = propagation_trust(batch, 0.3, SpssConfig(reliability_power=0.0))
-    assert not trust[0, 10:].any()
-    assert (trust[0, :10] > 0).all()
-
-
-def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes() -> None:
+def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes(
+    volumes: Volumes,
+) -> None:
     spss, context = method(ramp_start=0.3), context_at(0.1)
     object.__setattr__(context, "teach", lambda image: pytest.fail("asked"))
     spss.training_step(volumes(), context)
@@ -125,7 +49,55 @@ def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes() 
     assert method(consistency_weight=0.0).composition(0.9, 4) == (4, 0)
 
 
-def test_the_teacher_never_contradicts_an_annotated_voxel() -> None:
+def test_teacher_teaches_from_age_one_half_where_half_of_the_training_is_later(
+    volumes: Volumes,
+) -> None:
+    spss = method(learned_passes=20, learned_steps=200)
+    young, old = (replace(volumes(), passes=passes) for passes in (9.0, 10.0))
+    before, after, later = (
+        replace(context_at(fraction), iteration=100) for fraction in (0.1, 0.12, 0.2)
+    )
+    assert "consistency" not in spss.training_step(young, before)
+    assert spss.composition(0.1, 4) == (4, 0)
+    weights = []
+    for context in (after, later):
+        step = spss.training_step(old, context)
+        assert spss.composition(context.fraction, 4)[1] > 0
+        weights.append(float(step["consistency_weight"]))
+    assert weights[0] < 0.01 * weights[1]
+    resumed = method(learned_passes=20, learned_steps=200)
+    resumed.load_state_dict(spss.state_dict())
+    again = resumed.training_step(young, later)
+    assert float(again["consistency_weight"]) == pytest.approx(weights[1])
+
+
+def test_teacher_no_longer_follows_its_student_once_the_labels_are_learned(
+    volumes: Volumes,
+) -> None:
+    spss = method(learned_passes=20, learned_steps=200, noise=0.0)
+    context = replace(context_at(0.9), iteration=200)
+    following, settled = (replace(volumes(), passes=passes) for passes in (19.0, 20.0))
+
+    def consistency(of: Spss, batch: Batch) -> float:
+        return float(of.training_step(batch, context)["consistency"])
+
+    def move_teacher() -> None:
+        with torch.no_grad():
+            for parameter in context.teacher.parameters():
+                parameter += 0.1
+
+    first = consistency(spss, following)
+    move_teacher()
+    assert consistency(spss, following) != first
+    settled_at = consistency(spss, settled)
+    move_teacher()
+    assert consistency(spss, settled) == settled_at
+    resumed = method(learned_passes=20, learned_steps=200, noise=0.0)
+    resumed.load_state_dict(spss.state_dict())
+    assert consistency(resumed, settled) == settled_at
+
+
+def test_the_teacher_never_contradicts_an_annotated_voxel(volumes: Volumes) -> None:
     """Where trust is 1 the teacher's weight is 0, whatever it says there."""
     losses = []
     for opinion in (0.0, 50.0):
@@ -155,7 +127,7 @@ def certain_context(fraction: float) -> StepContext:
     return context
 
 
-def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation() -> None:
+def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation(volumes: Volumes) -> None:
     spss = method(teacher_trust=0.1, consistency_weight=0.8)
     loudness = []
     for batch in (volumes(2, 0), volumes(1, 1), volumes(1, 3)):
@@ -169,7 +141,7 @@ def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation() -> None:
     assert float(unbounded["consistency_weight"]) == pytest.approx(1.0)
 
 
-def test_selected_share_grows_with_age_to_everything() -> None:
+def test_selected_share_grows_with_age_to_everything(volumes: Volumes) -> None:
     spss, shares = method(youngest=0.2, ramp_start=0.3), []
     for fraction in (0.31, 0.6, 1.0):
         shares.append(float(spss.training_step(volumes(), context_at(fraction))["selected"]))
@@ -195,7 +167,7 @@ def test_class_blind_selection_takes_as_many_voxels_but_other_ones() -> None:
     assert not (blind & ~valid).any()
 
 
-def test_mixing_moves_the_truth_with_its_voxel() -> None:
+def test_mixing_moves_the_truth_with_its_voxel(volumes: Volumes) -> None:
     batch, context = volumes(labelled=1, unlabelled=1), context_at(0.9)
     spss = method(mix_share=1.0, truth_weight=1.0)
     trust = propagation_trust(batch, 0.9, spss.config)
@@ -210,7 +182,7 @@ def test_mixing_moves_the_truth_with_its_voxel() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"contrast_weight": 0.1}, {"mix_share": 1.0}])
-def test_a_few_steps_lower_the_loss(options: dict[str, float]) -> None:
+def test_a_few_steps_lower_the_loss(volumes: Volumes, options: dict[str, float]) -> None:
     spss, context = method(**options), context_at(0.8)
     optimiser = torch.optim.AdamW(context.student.parameters(), lr=1e-2)
     losses = []
@@ -225,7 +197,7 @@ def test_a_few_steps_lower_the_loss(options: dict[str, float]) -> None:
     assert (projector.grad is not None) == ("contrast_weight" in options)
 
 
-def test_one_annotated_voxel_and_one_volume_are_enough() -> None:
+def test_one_annotated_voxel_and_one_volume_are_enough(volumes: Volumes) -> None:
     batch = volumes(labelled=1, unlabelled=0)
     silent = replace(
         batch,

@@ -92,6 +92,7 @@ def test_a_restored_loader_goes_on_with_the_same_batches():
     other.load_state_dict(state)
     found = other.next_batch()
     assert found.names == expected.names
+    assert found.passes == expected.passes == 2 / 5
     assert torch.equal(found.image, expected.image)
 
 
@@ -110,11 +111,15 @@ def test_without_unlabelled_volumes_labelled_ones_take_their_place():
 
 def test_two_processes_see_together_what_one_sees_alone():
     cases = [_case(str(index), (16, 16, 16), index) for index in range(5)]
-    alone = _loader(cases, (16, 16, 16), composition=(4, 0)).next_batch()
-    shares = [
-        _loader(cases, (16, 16, 16), composition=(2, 0), rank=rank, processes=2).next_batch()
-        for rank in (0, 1)
+    one = _loader(cases, (16, 16, 16), composition=(4, 0))
+    two = [
+        _loader(cases, (16, 16, 16), composition=(2, 0), rank=rank, processes=2) for rank in (0, 1)
     ]
-    for rank, share in enumerate(shares):
-        assert share.names == alone.names[rank::2]
-        assert torch.equal(share.image, alone.image[rank::2])
+    for passes in (0, 4 / 5):
+        alone = one.next_batch()
+        assert alone.passes == passes
+        for rank, loader in enumerate(two):
+            share = loader.next_batch()
+            assert share.names == alone.names[rank::2]
+            assert torch.equal(share.image, alone.image[rank::2])
+            assert share.passes == passes
