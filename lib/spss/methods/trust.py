@@ -83,9 +83,10 @@ def propagation_age(passes: float, iteration: int, config: TrustConfig) -> float
     """How much of what propagated labels can teach has been learned; 1 = all of it.
 
     Passes over the labelled volumes in units of ``learned_passes``: with many volumes a training
-    may never get there. With few, steps count: ``iteration`` in units of ``learned_steps``.
+    may never get there. With few, steps count: ``iteration`` in units of ``learned_steps``. Either
+    unit is 1 at least.
     """
-    return min(passes / config.learned_passes, iteration / config.learned_steps)
+    return min(passes / max(config.learned_passes, 1), iteration / max(config.learned_steps, 1))
 
 
 def _truth_weight(trust: Tensor, annotated: Tensor, config: TrustConfig) -> Tensor:

@@ -39,6 +39,7 @@ def test_age_needs_passes_where_volumes_are_many_and_steps_where_they_are_few() 
     config = SpssConfig(learned_passes=80, learned_steps=900)
     assert propagation_age(40.0, 10_000, config) == 0.5
     assert propagation_age(10_000.0, 450, config) == 0.5
+    assert propagation_age(3.0, 5, SpssConfig(learned_passes=0, learned_steps=0)) == 3.0
 
 
 def test_what_was_drawn_gets_its_share_of_the_trust_however_many_slices_there_are(
