@@ -55,6 +55,7 @@ class BatchLoader:
         self._unlabelled = ShuffledStream(unlabelled, self._random)
         self._renewed: dict[str, Tensor] = {}
         self._drawn = 0
+        self._labelled_count = len(labelled)
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -64,7 +65,7 @@ class BatchLoader:
         """This process's share of the next batch, labelled patches first."""
         labelled, unlabelled = self.composition()
         counts = (labelled, unlabelled) if self._unlabelled else (labelled + unlabelled, 0)
-        passes = self._drawn / max(len(self.labelled), 1)
+        passes = self._drawn / max(self._labelled_count, 1)
         self._drawn += counts[0] * self.processes
         chosen: list[tuple[int, int]] = []
         for stream, count in zip((self._labelled, self._unlabelled), counts, strict=True):

@@ -11,7 +11,7 @@ SHAPE = (16, 8, 8)
 
 @pytest.fixture
 def volumes() -> Callable[..., Batch]:
-    """Makes batches of `bars`."""
+    """Makes batches; see `bars`."""
     return bars
 
 
