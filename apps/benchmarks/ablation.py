@@ -1,6 +1,7 @@
 """What each part of the method is worth: trainings with one part changed, paired with the whole.
 
-Every run writes one JSON file; runs whose file is there already are not repeated. The default
+Every run writes one JSON file; runs whose file is there already are not repeated. Each method has
+a section of the page and a figure of its own, so that its steps may be its own, too. The default
 takes the parts out of `spss` one by one, and puts each of the released code's defects A1 to A6 back
 into the repaired `spss_reference`.
 """
@@ -11,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from spss_apps.benchmarks.ablation_report import FIGURE, draw, report
+from spss_apps.benchmarks.ablation_report import draw, figure_name, report
 from spss_apps.benchmarks.training_jobs import (
     DEFAULT_ITERATIONS,
     add_reuse_argument,
@@ -20,7 +21,7 @@ from spss_apps.benchmarks.training_jobs import (
     print_failures,
     run_study,
 )
-from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_page import usual_place, write_section
 from spss_apps.benchmarks.training_variants import Variant, parse_variant
 from spss_apps.benchmarks.variant_run import variant_run
 
@@ -102,12 +103,13 @@ def run(args: argparse.Namespace) -> int:
     failed = run_study(order, args)
     folders = [args.folder, *args.reuse]
     documents = {label: finished(each, folders) for label, each in runs.items()}
-    bars = compared(studies, documents)
-    if bars:
-        draw(bars, args.page.parent / "img" / FIGURE)
-        text = report(bars, _command(args))
-        write_section(args.page, text, "ablation")
-        print(text)
+    for whole, others in studies:
+        bars = compared(whole, others, documents)
+        if bars:
+            draw(bars, args.page.parent / "img" / figure_name(whole))
+            text = report(bars, _command(args, whole.method))
+            write_section(args.page, text, f"ablation_{whole.method}")
+            print(text)
     return print_failures(failed)
 
 
@@ -127,26 +129,25 @@ def chosen_studies(args: argparse.Namespace) -> list[tuple[Variant, list[Variant
 
 
 def compared(
-    studies: Sequence[tuple[Variant, Sequence[Variant]]],
-    documents: dict[str, list[dict[str, Any]]],
+    whole: Variant, others: Sequence[Variant], documents: dict[str, list[dict[str, Any]]]
 ) -> list[tuple[Variant, list[dict[str, Any]], list[dict[str, Any]]]]:
     """Variant, its runs and the runs of its whole, where both have some; the whole comes first."""
-    rows = []
-    for whole, others in studies:
-        base = documents[whole.label]
-        rows += [
-            (variant, documents[variant.label], base)
-            for variant in (whole, *others)
-            if base and documents[variant.label]
-        ]
-    return rows
+    base = documents[whole.label]
+    return [
+        (variant, documents[variant.label], base)
+        for variant in (whole, *others)
+        if base and documents[variant.label]
+    ]
 
 
-def _command(args: argparse.Namespace) -> str:
-    """What reproduces the section."""
-    parts = [f"python apps/benchmark.py ablation --data {args.data}"]
+def _command(args: argparse.Namespace, method: str) -> str:
+    """What reproduces the section of one method."""
+    known = [each.name for each in STUDIES[method][1]]
+    only = [name for name in args.only or [] if name in known]
+    further = [text for text in args.variants if text.partition(":")[0] == method]
+    parts = [f"python apps/benchmark.py ablation --data {usual_place(args.data)}"]
     parts += [f"--budget {args.budget} --axis {args.axis} --iterations {args.iterations}"]
-    parts += [f"--studies {' '.join(args.studies)} --seeds {' '.join(map(str, args.seeds))}"]
-    parts += [f"--only {' '.join(args.only)}"] if args.only else []
-    parts += [f"--variants {' '.join(args.variants)}"] if args.variants else []
+    parts += [f"--studies {method} --seeds {' '.join(map(str, args.seeds))}"]
+    parts += [f"--only {' '.join(only)}"] if only else []
+    parts += [f"--variants {' '.join(further)}"] if further else []
     return " ".join(parts)

@@ -54,7 +54,20 @@ def test_an_ablation_pairs_every_variant_with_its_whole(arguments, trained, tmp_
     assert "| spss:no_su | selection=False | 3 | 0.760 | " in page
     assert "-0.050 ± 0.000 |" in page
     assert page.count("**spss") == 2
-    assert (tmp_path / "docs" / "img" / "ablation.png").stat().st_size > 5000
+    assert "| spss_reference:fixed_but_a1 | a1_integer_weights=True | 3 | " in page
+    assert "--studies spss --seeds 0 1 2 --only no_su\n" in page
+    assert "--studies spss_reference --seeds 0 1 2 --only fixed_but_a1\n" in page
+    for method in ("spss", "spss_reference"):
+        assert (tmp_path / "docs" / "img" / f"ablation_{method}.png").stat().st_size > 5000
+
+
+def test_studies_of_other_lengths_leave_each_other_on_the_page(arguments, trained, tmp_path):
+    options = ["--only", "no_su", "fixed_but_a1", "--seeds", "0", "--jobs", "1"]
+    ablation.run(arguments(ablation, *options, "--studies", "spss", "--iterations", "7"))
+    ablation.run(arguments(ablation, *options, "--studies", "spss_reference", "--iterations", "5"))
+    page = (tmp_path / "docs" / "page.md").read_text(encoding="utf-8")
+    assert "--iterations 7 --studies spss " in page
+    assert "--iterations 5 --studies spss_reference " in page
 
 
 def test_finished_runs_are_not_repeated_and_may_lie_elsewhere(arguments, trained, tmp_path):
