@@ -115,24 +115,38 @@ def report(curves: Curves, length: Length, command: str) -> str:
         "## Dice over training time",
         "",
         "Mean test Dice ± 95 % over seeds; each entry is a training of its own. The last column is "
-        "how far the longest training is below the best of the row: what a method loses by "
-        "training on.",
+        "how far the longest training is below the best of the row, over the seeds that all "
+        "lengths of the row share: what a method loses by training on.",
         "",
         f"```\n{command}\n```",
         "",
         f"| method | {' | '.join(titles)} | below its best |",
         "|---|" + "---|" * (len(multiples) + 1),
     ]
+    most = max(len(runs) for curve in curves.values() for runs in curve.values())
     for label, curve in curves.items():
-        entries = [_entry(curve.get(multiple)) for multiple in multiples]
+        entries = [_entry(curve.get(multiple), most) for multiple in multiples]
         lines.append(f"| {label} | {' | '.join(entries)} | {fall(curve):.3f} |")
     return "\n".join([*lines, "", f"![Dice over training time](img/{FIGURE})"])
 
 
 def fall(curve: dict[float, list[dict[str, Any]]]) -> float:
-    """Best mean Dice of a curve minus that of its longest training; 0 if that is the best."""
-    means = [interval(over_seeds(curve[m], "mean", "dice"))[0] for m in sorted(curve)]
-    return max(means) - means[-1]
+    """Best mean Dice of a curve minus that of its longest training; 0 if that is the best.
+
+    Seeds draw other planes and differ by more than lengths do, so the means are over the seeds that
+    every length has; NaN if there is none.
+    """
+    of_seed = [
+        dict(
+            zip((run["run"]["seed"] for run in runs), over_seeds(runs, "mean", "dice"), strict=True)
+        )
+        for _, runs in sorted(curve.items())
+    ]
+    shared = set.intersection(*map(set, of_seed))
+    if not shared:
+        return float("nan")
+    means = [np.mean([dice[seed] for seed in shared]) for dice in of_seed]
+    return float(max(means) - means[-1])
 
 
 def draw(curves: Curves, length: Length, path: Path) -> None:
@@ -165,11 +179,13 @@ def draw(curves: Curves, length: Length, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _entry(runs: list[dict[str, Any]] | None) -> str:
+def _entry(runs: list[dict[str, Any]] | None, most: int) -> str:
+    """Mean and interval; how many seeds, where other entries of the table have more."""
     if not runs:
         return "-"
     mean, half = interval(over_seeds(runs, "mean", "dice"))
-    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
+    text = f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
+    return text if len(runs) == most else f"{text} ({len(runs)} of {most} seeds)"
 
 
 def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:

@@ -124,9 +124,23 @@ def test_curves_take_every_method_to_every_length_and_say_how_far_it_falls(
     assert (tmp_path / "docs" / "img" / "training_curves.png").stat().st_size > 5000
 
 
-def test_a_curve_that_rises_falls_by_nothing():
-    def runs(dice):
-        return [{"summary": {"mean": {"dice": {"mean": dice}}}}]
+def runs_of(**dice_of_seed):
+    """Finished runs, as far as a curve reads them: seed0=0.7 is seed 0 with a Dice of 0.7."""
+    return [
+        {"run": {"seed": int(seed[-1])}, "summary": {"mean": {"dice": {"mean": dice}}}}
+        for seed, dice in dice_of_seed.items()
+    ]
 
-    assert curves.fall({0.5: runs(0.7), 1.0: runs(0.8)}) == 0
-    assert np.isclose(curves.fall({0.5: runs(0.7), 1.0: runs(0.8), 2.0: runs(0.75)}), 0.05)
+
+def test_a_curve_that_rises_falls_by_nothing():
+    assert curves.fall({0.5: runs_of(seed0=0.7), 1.0: runs_of(seed0=0.8)}) == 0
+    fallen = {0.5: runs_of(seed0=0.7), 1.0: runs_of(seed0=0.8), 2.0: runs_of(seed0=0.75)}
+    assert np.isclose(curves.fall(fallen), 0.05)
+
+
+def test_lengths_are_compared_over_the_seeds_they_share():
+    curve = {1.0: runs_of(seed0=0.8, seed1=0.9), 2.0: runs_of(seed0=0.79)}
+    assert np.isclose(curves.fall(curve), 0.01)
+    assert np.isnan(curves.fall({1.0: runs_of(seed0=0.8), 2.0: runs_of(seed1=0.8)}))
+    page = curves.report({"spss": curve}, curves.Length(4, "minutes"), "command")
+    assert "| 0.790 (1 of 2 seeds) | 0.010 |" in page
