@@ -22,12 +22,14 @@ class LateTeacher:
     is a copy that stays as it is, as in self-training by generations (Xie et al., CVPR 2020).
 
     Args:
-        start: share of the training, or age, from which it teaches.
+        start: share of the training from which it teaches.
+        start_age: age from which it teaches if that comes sooner.
         ramp: time over which its weight grows, in units of the time before it taught.
     """
 
-    def __init__(self, *, start: float, ramp: float) -> None:
+    def __init__(self, *, start: float, start_age: float, ramp: float) -> None:
         self.start = start
+        self.start_age = start_age
         self.ramp = ramp
         self.began: float | None = None
         """Share of the training at which it began to teach."""
@@ -41,7 +43,7 @@ class LateTeacher:
     def weight(self, age: float, fraction: float) -> float:
         """0 while it waits, then growing to 1; notes when it begins."""
         if self.began is None:
-            if max(age, fraction) < self.start:
+            if fraction < self.start and age < self.start_age:
                 return 0.0
             self.began = min(fraction, self.start)
         return late_ramp(fraction, start=self.began, length=self.ramp * self.began)

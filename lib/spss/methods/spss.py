@@ -40,8 +40,10 @@ class SpssConfig(TrustConfig):
         metadata={"help": "trust in a voxel of a certain teacher, against a propagated one"},
     )
     ramp_start: float = field(
-        default=0.5,
-        metadata={"help": "the teacher teaches from this share of the training or this age on"},
+        default=0.5, metadata={"help": "the teacher teaches from this share of the training on"}
+    )
+    start_age: float = field(
+        default=0.625, metadata={"help": "or from this age of the propagated labels, if sooner"}
     )
     ramp_length: float = field(
         default=0.6,
@@ -110,8 +112,8 @@ class Spss(Method):
     share that grows until all are in.
 
     c grows from half of the training on. Long trainings go by the age of the propagated labels
-    instead: the teacher speaks from age ½, and at age 1, when the student begins to learn the
-    labels' errors by heart, stops following it (`LateTeacher`).
+    instead: the teacher speaks from ``start_age`` (50 passes), and at age 1 (80), when the student
+    begins to learn the labels' errors by heart, stops following it (`LateTeacher`).
     """
 
     name = "spss"
@@ -123,7 +125,11 @@ class Spss(Method):
 
     def __init__(self, config: Any = None, *, class_count: int, device: torch.device) -> None:
         super().__init__(config, class_count=class_count, device=device)
-        self.teacher = LateTeacher(start=self.config.ramp_start, ramp=self.config.ramp_length)
+        self.teacher = LateTeacher(
+            start=self.config.ramp_start,
+            start_age=self.config.start_age,
+            ramp=self.config.ramp_length,
+        )
         self.feedback: RegistrationFeedback | None = None
         if self.config.registration_steps > 0:
             self.feedback = RegistrationFeedback(device, class_count=class_count)

@@ -25,11 +25,11 @@ class TrustConfig:
         default=0.8, metadata={"help": "trust one slice from a plane; PLN: 0.8. 1 = no decay"}
     )
     learned_passes: float = field(
-        default=100.0,
+        default=80.0,
         metadata={"help": "passes over the labelled volumes that teach all they can (age 1)"},
     )
     learned_steps: int = field(
-        default=1000, metadata={"help": "steps that age 1 takes at least; few volumes need them"}
+        default=800, metadata={"help": "steps that age 1 takes at least; few volumes need them"}
     )
     far_trust: float = field(
         default=0.5,
