@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, measures, and writes the section."""
+    import torch
+
+    torch.set_num_threads(1)  # two threads wait for each other where another job has a core
     check_data(args.data)
     args.folder.mkdir(parents=True, exist_ok=True)
     rows, seconds = [], {}
