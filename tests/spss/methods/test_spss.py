@@ -52,10 +52,10 @@ def test_teacher_is_not_asked_before_its_time_and_needs_no_unlabelled_volumes(
 def test_teacher_teaches_from_its_age_where_half_of_the_training_is_later(
     volumes: Volumes,
 ) -> None:
-    spss = method(learned_passes=20, learned_steps=200, start_age=0.5)
-    young, old = (replace(volumes(), passes=passes) for passes in (9.0, 10.0))
+    spss = method(learned_passes=20, learned_steps=200, start_age=0.6)
+    young, old = (replace(volumes(), passes=passes) for passes in (11.0, 12.0))
     before, after, later = (
-        replace(context_at(fraction), iteration=100) for fraction in (0.1, 0.12, 0.2)
+        replace(context_at(fraction), iteration=120) for fraction in (0.1, 0.12, 0.2)
     )
     assert "consistency" not in spss.training_step(young, before)
     assert spss.composition(0.1, 4) == (4, 0)
@@ -65,7 +65,7 @@ def test_teacher_teaches_from_its_age_where_half_of_the_training_is_later(
         assert spss.composition(context.fraction, 4)[1] > 0
         weights.append(float(step["consistency_weight"]))
     assert weights[0] < 0.01 * weights[1]
-    resumed = method(learned_passes=20, learned_steps=200, start_age=0.5)
+    resumed = method(learned_passes=20, learned_steps=200, start_age=0.6)
     resumed.load_state_dict(spss.state_dict())
     again = resumed.training_step(young, later)
     assert float(again["consistency_weight"]) == pytest.approx(weights[1])
