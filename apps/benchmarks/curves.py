@@ -22,7 +22,7 @@ from spss_apps.benchmarks.training_jobs import (
     print_failures,
     run_study,
 )
-from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_page import usual_place, write_section
 from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import interval, over_seeds
 from spss_apps.benchmarks.training_variants import Variant, parse_variant
@@ -198,7 +198,7 @@ def _command(args: argparse.Namespace) -> str:
     chosen = Length.of(args)
     length = f"--{'minutes' if chosen.unit == 'minutes' else 'iterations'} {chosen.amount:g}"
     return (
-        f"python apps/benchmark.py curves --data {args.data} --budget {args.budget} "
+        f"python apps/benchmark.py curves --data {usual_place(args.data)} --budget {args.budget} "
         f"--axis {args.axis} --methods {' '.join(args.methods)} "
         f"--multiples {' '.join(f'{m:g}' for m in args.multiples)} "
         f"{length} --seeds {' '.join(map(str, args.seeds))}"
