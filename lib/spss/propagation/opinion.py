@@ -148,20 +148,6 @@ def drawn_slices(
     return tuple(drawn)
 
 
-def distance_to_planes_mm(
-    label: SparseLabel, spacing_mm: tuple[float, float, float]
-) -> NDArray[np.float32]:
-    """``(I, J, K)`` distance to the nearest annotated plane."""
-    nearest = np.full(label.shape, np.inf, np.float32)
-    for axis in range(3):
-        indices = [plane.index for plane in label.planes if plane.axis == axis]
-        if indices:
-            steps = np.abs(np.arange(label.shape[axis])[:, None] - np.array(indices)).min(axis=1)
-            along = np.moveaxis((steps * spacing_mm[axis])[:, None, None], 0, axis)
-            np.minimum(nearest, along.astype(np.float32), out=nearest)
-    return nearest
-
-
 def _where(axis: int, span: slice, rows: slice, columns: slice) -> tuple[slice, slice, slice]:
     box = [rows, columns]
     box.insert(axis, span)

@@ -10,11 +10,11 @@ from spss.annotation import SparseLabel
 from spss.propagation.calibration import calibrate
 from spss.propagation.checks import check_input, check_network
 from spss.propagation.fusion import Fusion
-from spss.propagation.joining import TRUSTED_RADII, join
-from spss.propagation.opinion import Judge, distance_to_planes_mm, drawn_slices
+from spss.propagation.joining import join
+from spss.propagation.opinion import Judge, drawn_slices
 from spss.propagation.pseudo_label import PseudoLabel
 from spss.propagation.registry import Propagator, Resources, make_propagator
-from spss.propagation.stack import make_stack, structure_radius_mm
+from spss.propagation.stack import make_stack
 from spss.propagation.threads import thread_count
 from spss.types import ImageArray, Probabilities, SpacingMm
 
@@ -71,9 +71,7 @@ def propagate(
         return _with_annotation(result, sparse_label)
     result = calibrate(carry(sparse_label), sparse_label, carry)
     if network_probabilities is not None:
-        distance_mm = distance_to_planes_mm(sparse_label, spacing_mm)
-        trusted_mm = TRUSTED_RADII * structure_radius_mm(sparse_label, spacing_mm)
-        result = join(result, network_probabilities, distance_mm, trusted_mm=trusted_mm)
+        result = join(result, network_probabilities, sparse_label, spacing_mm)
     return _with_annotation(result, sparse_label)
 
 

@@ -31,12 +31,15 @@ def test_all_four_ways_are_measured_and_the_truth_is_used_on_the_plane_alone(tmp
         ]
     )
     assert joining.run(args) == 0
-    rows = json.loads((tmp_path / "runs" / "joining.json").read_text())
+    rows = json.loads((tmp_path / "runs" / "joining-Set.json").read_text())["rows"]
     assert [row["volume"] for row in rows] == list(split(dataset)["test"])
     means = {way: np.mean([row["dice"][way] for row in rows]) for way in joining.WAYS}
     assert means["drawn plane put in"] > means["network alone"]
     assert means["plane alone"] > 0.2
-    assert "| model | network alone |" in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert "| model | network alone |" in page
+    assert "| plane alone |" in page
+    assert "| joined, model |" in page
 
 
 NAMES = ("background", "front", "back")

@@ -6,7 +6,7 @@ import pytest
 from spss.annotation import Plane, SparseLabel
 from spss.propagation import propagate
 from spss.propagation.fusion import Fusion
-from spss.propagation.joining import join
+from spss.propagation.joining import TRUSTED_SLICES, join, remoteness_of
 from spss.propagation.pseudo_label import PseudoLabel
 
 SHAPE = (4, 3, 3)
@@ -16,39 +16,84 @@ def _says(share, shape=SHAPE):
     return np.stack([np.full(shape, 1 - share), np.full(shape, share)]).astype(np.float32)
 
 
+LONG = (20, 3, 3)
+
+
 def _planes(share, reliability):
-    return PseudoLabel(_says(share), np.full(SHAPE, reliability, np.float32))
+    return PseudoLabel(_says(share, LONG), np.full(LONG, reliability, np.float32))
+
+
+def _network(share, *, agrees=True):
+    """Says ``share`` of foreground everywhere, and on the drawn plane what was drawn, or not."""
+    maps = _says(share, LONG)
+    maps[:, 0] = [[[0.1]], [[0.9]]] if agrees else [[[0.9]], [[0.1]]]
+    return maps
+
+
+DRAWN = SparseLabel.from_planes(np.ones(LONG, np.uint8), [Plane(0, 0)])
+SPACING_MM = (1.0, 0.1, 0.1)
+"""The structure is small in the plane, so that five slices decide how far it is trusted."""
 
 
 def test_next_to_a_plane_the_plane_decides_and_far_away_the_network():
-    distance = np.zeros(SHAPE, np.float32)
-    distance[2:] = 100
-    joined = join(_planes(0.9, 0.95), _says(0.1), distance, trusted_mm=10)
-    assert (joined.classes[:2] == 1).all()
-    assert (joined.classes[2:] == 0).all()
+    joined = join(_planes(0.9, 0.95), _network(0.05), DRAWN, SPACING_MM)
+    assert (joined.classes[:3] == 1).all()
+    assert (joined.classes[-2:] == 0).all()
     np.testing.assert_allclose(joined.probabilities.sum(axis=0), 1, atol=1e-5)
 
 
 def test_an_unreliable_plane_yields_to_the_network():
-    near = np.zeros(SHAPE, np.float32)
-    assert (join(_planes(0.6, 0.2), _says(0.05), near, trusted_mm=10).classes == 0).all()
+    assert (join(_planes(0.9, 0.1), _network(0.05), DRAWN, SPACING_MM).classes[1:] == 0).all()
+
+
+def test_a_network_that_does_not_see_what_was_drawn_is_not_asked():
+    """A model of another scanner must not spoil what propagation knows."""
+    planes = _planes(0.9, 0.95)
+    joined = join(planes, _network(0.05, agrees=False), DRAWN, SPACING_MM)
+    np.testing.assert_allclose(joined.probabilities, planes.probabilities, atol=1e-5)
+    np.testing.assert_allclose(joined.reliability, planes.reliability, atol=1e-5)
 
 
 def test_agreement_is_more_reliable_than_contradiction():
-    near = np.full(SHAPE, 5, np.float32)
-    agreed = join(_planes(0.9, 0.8), _says(0.9), near, trusted_mm=10).reliability
-    contradicted = join(_planes(0.9, 0.8), _says(0.1), near, trusted_mm=10).reliability
-    assert agreed.min() > contradicted.max()
+    agreed = join(_planes(0.9, 0.8), _network(0.9), DRAWN, SPACING_MM).reliability
+    contradicted = join(_planes(0.9, 0.8), _network(0.1), DRAWN, SPACING_MM).reliability
+    assert agreed[1:4].min() > contradicted[1:4].max()
+
+
+@pytest.mark.parametrize(
+    ("slice_mm", "radius", "slices"),
+    [(9.0, 4, TRUSTED_SLICES), (1.0, 4, TRUSTED_SLICES), (0.25, 6, 12)],
+    ids=["thick", "thin", "thinner than the structure needs"],
+)
+def test_a_plane_is_trusted_over_five_slices_or_half_a_radius(slice_mm, radius, slices):
+    inside = np.hypot(*np.indices((20, 20)) - 10) < radius
+    label = np.broadcast_to(inside, (30, 20, 20)).astype(np.uint8)
+
+    remoteness = remoteness_of(SparseLabel.from_planes(label, [Plane(0, 2)]), (slice_mm, 1, 1))
+
+    assert remoteness[2].max() == 0
+    np.testing.assert_allclose(remoteness[2 + slices], 1, atol=0.06)
+
+
+def test_of_crossing_planes_the_one_with_most_to_say_counts():
+    label = np.ones((10, 10, 10), np.uint8)
+    both = SparseLabel.from_planes(label, [Plane(0, 0), Plane(2, 9)])
+
+    remoteness = remoteness_of(both, (1, 1, 1))
+
+    assert remoteness[9, 0, 9] == remoteness[0, 0, 0] == 0
+    assert remoteness[9, 0, 0] == pytest.approx(9 / TRUSTED_SLICES)
+    assert remoteness[2, 0, 0] == pytest.approx(2 / TRUSTED_SLICES)
 
 
 def test_the_draft_follows_the_network_where_nothing_was_carried():
-    """An organ the network sees at the other end of the volume is not lost."""
+    """A second organ, which the network sees at the other end of the volume, is not lost."""
     image = np.random.default_rng(0).normal(0, 1, (20, 20, 20)).astype(np.float32)
     label = np.zeros(image.shape, np.uint8)
     label[2:6, 5:11, 5:11] = 1
     image += 20 * label
     network = np.zeros((2, *image.shape), np.float32)
-    network[1, 15:18, 5:11, 5:11] = 0.95
+    network[1, 2:6, 5:11, 5:11] = network[1, 15:18, 5:11, 5:11] = 0.95
     network[0] = 1 - network[1]
     sparse = SparseLabel.from_planes(label, [Plane(0, 4)])
 
