@@ -7,18 +7,21 @@ from numpy.typing import NDArray
 
 from spss.annotation import SparseLabel
 from spss.propagation.pseudo_label import PseudoLabel
-from spss.propagation.stack import structure_radius_mm
 from spss.types import SpacingMm
 
 Maps = NDArray[np.float32]
 
-TRUSTED_SLICES = 5
-"""Slices over which the say of an annotated plane falls to 0.37, and half a radius of the drawn
-structure (``TRUSTED_RADII``) where that is farther: what is carried errs by each slice that it
-passes, and less in a structure that many thin slices show. Chosen on the validation splits of the
-benchmark's two sets (``docs/research.md``)."""
+TRUSTED_SLICES = 10
+"""Slices over which the say of a plane through the middle of a structure falls to 0.37, and 1.5 of
+the structure's radii (``TRUSTED_RADII``) where that is farther: what is carried errs by each slice
+that it passes, and less where many thin slices show a structure. Chosen on the validation splits of
+the benchmark's two sets (``docs/research.md``)."""
 
-TRUSTED_RADII = 0.5
+TRUSTED_RADII = 1.5
+
+LEAST_SECTION = 0.1
+"""Share of a structure's largest section that a plane counts as showing at least: also one that
+misses the structure speaks for its neighbours."""
 
 HEARD_RELIABILITY = 0.5
 """Reliability below which a propagated voxel has less than its full say."""
@@ -31,10 +34,11 @@ badly, whatever it is sure of."""
 def join(
     planes: PseudoLabel, network: Maps, label: SparseLabel, spacing_mm: SpacingMm
 ) -> PseudoLabel:
-    """Logarithmic opinion pool of planes and network.
+    """Logarithmic opinion pool of planes and network, class by class against the background.
 
-    ``log p ∝ w log p_planes + (1 − w) log p_network`` with ``w = 1 − q (1 − r e^−d)``: next to a
-    drawn plane the person's line decides, far from it the network does. d is `remoteness_of`,
+    ``log(p_c / p_0) = w_c log(p_c / p_0 of the planes) + (1 − w_c) log(p_c / p_0 of the network)``
+    with ``w_c = 1 − q (1 − r e^−d_c)``: next to a plane that shows a structure well the person's
+    line decides, far from it, or where no plane shows it, the network does. d_c is `remoteness`,
     r = min(1, reliability / ``HEARD_RELIABILITY``), q = min(1, Dice of the network on the annotated
     planes / ``NEEDED_AGREEMENT``).
 
@@ -44,14 +48,19 @@ def join(
         label: what was drawn.
         spacing_mm: voxel size along each axis.
     """
+    seen = np.argmax(network, axis=0)
     heard = np.minimum(1, planes.reliability / np.float32(HEARD_RELIABILITY))
-    share = np.float32(min(1.0, agreement(label, network) / NEEDED_AGREEMENT))
-    weight = 1 - share * (1 - heard * np.exp(-remoteness_of(label, spacing_mm)))
-    pooled = np.empty_like(planes.probabilities)
-    for index in range(len(pooled)):
-        here = np.log(np.maximum(planes.probabilities[index], 1e-3))
-        there = np.log(np.maximum(network[index], 1e-3))
-        pooled[index] = np.exp(weight * here + (1 - weight) * there)
+    share = np.float32(min(1.0, agreement(label, seen) / NEEDED_AGREEMENT))
+    pooled = np.zeros_like(planes.probabilities)
+    weight = np.zeros_like(planes.reliability)
+    for index in range(1, len(pooled)):
+        mine = 1 - share * (
+            1 - heard * np.exp(-remoteness(label, seen == index, index, spacing_mm))
+        )
+        pooled[index] = mine * _log_odds(planes.probabilities, index)
+        pooled[index] += (1 - mine) * _log_odds(network, index)
+        np.maximum(weight, mine, out=weight)
+    np.exp(pooled - pooled.max(axis=0), out=pooled)
     pooled /= pooled.sum(axis=0)
     agreed = np.argmax(planes.probabilities, axis=0) == np.argmax(pooled, axis=0)
     own = np.where(agreed, planes.reliability, 1 - planes.reliability)
@@ -59,31 +68,51 @@ def join(
     return PseudoLabel(pooled, reliability.astype(np.float32))
 
 
-def remoteness_of(label: SparseLabel, spacing_mm: SpacingMm) -> Maps:
-    """``(I, J, K)`` distance to the annotated planes, in the distances over which they are trusted.
+def remoteness(
+    label: SparseLabel, seen: NDArray[np.bool_], index: int, spacing_mm: SpacingMm
+) -> Maps:
+    """``(I, J, K)``: distance to the planes that show class ``index``, by how far they are trusted.
 
-    A plane is trusted over ``TRUSTED_SLICES`` or over ``TRUSTED_RADII`` of the drawn structure,
-    whichever is farther; with planes of several axes the one counts that has most to say.
+    A plane is trusted over ``TRUSTED_SLICES`` or ``TRUSTED_RADII``, whichever is farther, times the
+    area drawn on it as a share of the largest section that the network sees along its axis: a plane
+    that cuts a structure near its end says little of the rest.
+
+    Args:
+        label: what was drawn.
+        seen: ``(I, J, K)`` where the network sees the class.
+        index: of the class.
+        spacing_mm: voxel size along each axis.
     """
-    radii_mm = TRUSTED_RADII * structure_radius_mm(label, spacing_mm)
     nearest = np.full(label.shape, np.inf, np.float32)
     for axis, slice_mm in enumerate(spacing_mm):
-        indices = np.array([plane.index for plane in label.planes if plane.axis == axis], int)
-        if not indices.size:
-            continue
-        steps = np.abs(np.arange(label.shape[axis])[:, None] - indices).min(axis=1)
-        remote = steps * (slice_mm / max(TRUSTED_SLICES * slice_mm, radii_mm))
-        along = np.moveaxis(remote.astype(np.float32)[:, None, None], 0, axis)
-        np.minimum(nearest, along, out=nearest)
+        others = tuple(other for other in range(3) if other != axis)
+        largest = max(1, int(seen.sum(axis=others).max()))
+        pixel_mm2 = float(np.prod(spacing_mm)) / slice_mm
+        radius_mm = float(np.sqrt(largest * pixel_mm2 / np.pi))
+        trusted_mm = max(TRUSTED_SLICES * slice_mm, TRUSTED_RADII * radius_mm)
+        for plane in label.planes:
+            if plane.axis != axis:
+                continue
+            drawn = np.count_nonzero(label.classes[plane.slices] == index)
+            section = min(1.0, max(LEAST_SECTION, drawn / largest))
+            steps = np.abs(np.arange(label.shape[axis]) - plane.index)
+            mine = (steps * slice_mm / (trusted_mm * section)).astype(np.float32)
+            np.minimum(nearest, np.moveaxis(mine[:, None, None], 0, axis), out=nearest)
     return nearest
 
 
-def agreement(label: SparseLabel, network: Maps) -> float:
+def agreement(label: SparseLabel, seen: NDArray[np.intp]) -> float:
     """Mean Dice of the network with what was drawn, over the drawn classes; 0 if none was."""
-    drawn = label.classes[label.annotated]
-    found = np.argmax(network[:, label.annotated], axis=0)
+    drawn, found = label.classes[label.annotated], seen[label.annotated]
     scores = []
     for index in np.unique(drawn[drawn > 0]):
         mine, theirs = drawn == index, found == index
         scores.append(2 * int((mine & theirs).sum()) / int(mine.sum() + theirs.sum()))
     return float(np.mean(scores)) if scores else 0.0
+
+
+def _log_odds(probabilities: Maps, index: int) -> Maps:
+    """Of a class against the background, bounded."""
+    return np.log(np.maximum(probabilities[index], 1e-3)) - np.log(
+        np.maximum(probabilities[0], 1e-3)
+    )

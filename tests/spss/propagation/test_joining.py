@@ -6,7 +6,7 @@ import pytest
 from spss.annotation import Plane, SparseLabel
 from spss.propagation import propagate
 from spss.propagation.fusion import Fusion
-from spss.propagation.joining import TRUSTED_SLICES, join, remoteness_of
+from spss.propagation.joining import LEAST_SECTION, TRUSTED_SLICES, join, remoteness
 from spss.propagation.pseudo_label import PseudoLabel
 
 SHAPE = (4, 3, 3)
@@ -62,28 +62,69 @@ def test_agreement_is_more_reliable_than_contradiction():
 
 @pytest.mark.parametrize(
     ("slice_mm", "radius", "slices"),
-    [(9.0, 4, TRUSTED_SLICES), (1.0, 4, TRUSTED_SLICES), (0.25, 6, 12)],
+    [(9.0, 4, TRUSTED_SLICES), (1.0, 4, TRUSTED_SLICES), (0.25, 6, 36)],
     ids=["thick", "thin", "thinner than the structure needs"],
 )
-def test_a_plane_is_trusted_over_five_slices_or_half_a_radius(slice_mm, radius, slices):
+def test_a_plane_is_trusted_over_some_slices_or_radii(slice_mm, radius, slices):
     inside = np.hypot(*np.indices((20, 20)) - 10) < radius
-    label = np.broadcast_to(inside, (30, 20, 20)).astype(np.uint8)
+    structure = np.broadcast_to(inside, (40, 20, 20))
+    label = SparseLabel.from_planes(structure.astype(np.uint8), [Plane(0, 2)])
 
-    remoteness = remoteness_of(SparseLabel.from_planes(label, [Plane(0, 2)]), (slice_mm, 1, 1))
+    found = remoteness(label, structure, 1, (slice_mm, 1, 1))
 
-    assert remoteness[2].max() == 0
-    np.testing.assert_allclose(remoteness[2 + slices], 1, atol=0.06)
+    assert found[2].max() == 0
+    np.testing.assert_allclose(found[2 + slices], 1, atol=0.06)
+
+
+def test_a_plane_that_cuts_a_structure_near_its_end_is_trusted_over_fewer_slices():
+    structure = np.zeros((20, 10, 10), bool)
+    structure[8:, :, :] = structure[:8, :, :4] = True
+    end, middle = (
+        SparseLabel.from_planes(structure.astype(np.uint8), [Plane(0, index)]) for index in (7, 8)
+    )
+    steps = 5
+    near_end = remoteness(end, structure, 1, (1, 1, 1))[7 - steps].max()
+    assert near_end == pytest.approx(steps / (0.4 * TRUSTED_SLICES))
+    assert remoteness(middle, structure, 1, (1, 1, 1))[8 - steps].max() == pytest.approx(
+        steps / TRUSTED_SLICES
+    )
+
+
+def test_a_plane_that_misses_a_structure_speaks_for_its_neighbours():
+    structure = np.ones((20, 10, 10), bool)
+    label = SparseLabel.from_planes(structure.astype(np.uint8), [Plane(0, 4)])
+    never_drawn = remoteness(label, structure, 2, (1, 1, 1))
+    assert never_drawn[5].max() == pytest.approx(1 / (TRUSTED_SLICES * LEAST_SECTION))
 
 
 def test_of_crossing_planes_the_one_with_most_to_say_counts():
-    label = np.ones((10, 10, 10), np.uint8)
-    both = SparseLabel.from_planes(label, [Plane(0, 0), Plane(2, 9)])
+    structure = np.ones((10, 10, 10), bool)
+    both = SparseLabel.from_planes(structure.astype(np.uint8), [Plane(0, 0), Plane(2, 9)])
 
-    remoteness = remoteness_of(both, (1, 1, 1))
+    found = remoteness(both, structure, 1, (1, 1, 1))
 
-    assert remoteness[9, 0, 9] == remoteness[0, 0, 0] == 0
-    assert remoteness[9, 0, 0] == pytest.approx(9 / TRUSTED_SLICES)
-    assert remoteness[2, 0, 0] == pytest.approx(2 / TRUSTED_SLICES)
+    assert found[9, 0, 9] == found[0, 0, 0] == 0
+    assert found[9, 0, 0] == pytest.approx(9 / TRUSTED_SLICES)
+    assert found[2, 0, 0] == pytest.approx(2 / TRUSTED_SLICES)
+
+
+def test_a_class_that_no_plane_shows_is_the_networks():
+    """Of two structures one was drawn; that the other is missing in the plane says nothing."""
+    image = np.random.default_rng(0).normal(0, 1, (20, 20, 20)).astype(np.float32)
+    label = np.zeros(image.shape, np.uint8)
+    label[2:10, 5:11, 5:11] = 1
+    label[11:18, 5:11, 5:11] = 2
+    image += 20 * (label == 1) + 40 * (label == 2)
+    network = np.full((3, *image.shape), 0.05, np.float32)
+    np.put_along_axis(network, label[None].astype(int), 0.9, axis=0)
+    sparse = SparseLabel.from_planes(label, [Plane(0, 4)])
+
+    result = propagate(
+        image, sparse, spacing_mm=(1, 1, 1), class_count=3, network_probabilities=network, threads=1
+    )
+
+    assert (result.classes[11:18, 5:11, 5:11] == 2).mean() > 0.9
+    assert (result.classes[3:9, 5:11, 5:11] == 1).mean() > 0.9
 
 
 def test_the_draft_follows_the_network_where_nothing_was_carried():
