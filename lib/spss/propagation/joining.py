@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spss.annotation import SparseLabel
 from spss.propagation.pseudo_label import PseudoLabel
-from spss.types import SpacingMm
+from spss.types import ClassMap, SpacingMm
 
 Maps = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def join(
         label: what was drawn.
         spacing_mm: voxel size along each axis.
     """
-    seen = np.argmax(network, axis=0)
+    seen = np.argmax(network, axis=0).astype(np.uint8)
     heard = np.minimum(1, planes.reliability / np.float32(HEARD_RELIABILITY))
     share = np.float32(min(1.0, agreement(label, seen) / NEEDED_AGREEMENT))
     pooled = np.zeros_like(planes.probabilities)
@@ -60,12 +60,13 @@ def join(
         pooled[index] = mine * _log_odds(planes.probabilities, index)
         pooled[index] += (1 - mine) * _log_odds(network, index)
         np.maximum(weight, mine, out=weight)
-    np.exp(pooled - pooled.max(axis=0), out=pooled)
+    pooled -= pooled.max(axis=0)
+    np.exp(pooled, out=pooled)
     pooled /= pooled.sum(axis=0)
-    agreed = np.argmax(planes.probabilities, axis=0) == np.argmax(pooled, axis=0)
-    own = np.where(agreed, planes.reliability, 1 - planes.reliability)
-    reliability = weight * own + (1 - weight) * pooled.max(axis=0)
-    return PseudoLabel(pooled, reliability.astype(np.float32))
+    joined = PseudoLabel(pooled, np.empty_like(weight))
+    own = np.where(planes.classes == joined.classes, planes.reliability, 1 - planes.reliability)
+    joined.reliability[...] = weight * own + (1 - weight) * pooled.max(axis=0)
+    return joined
 
 
 def remoteness(
@@ -101,7 +102,7 @@ def remoteness(
     return nearest
 
 
-def agreement(label: SparseLabel, seen: NDArray[np.intp]) -> float:
+def agreement(label: SparseLabel, seen: ClassMap) -> float:
     """Mean Dice of the network with what was drawn, over the drawn classes; 0 if none was."""
     drawn, found = label.classes[label.annotated], seen[label.annotated]
     scores = []
