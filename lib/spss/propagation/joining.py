@@ -50,13 +50,15 @@ def join(
     """
     seen = np.argmax(network, axis=0).astype(np.uint8)
     heard = np.minimum(1, planes.reliability / np.float32(HEARD_RELIABILITY))
+    drawn = set(np.unique(label.classes[label.annotated]).tolist())
     share = np.float32(min(1.0, agreement(label, seen) / NEEDED_AGREEMENT))
     pooled = np.zeros_like(planes.probabilities)
     weight = np.zeros_like(planes.reliability)
     for index in range(1, len(pooled)):
-        mine = 1 - share * (
-            1 - heard * np.exp(-remoteness(label, seen == index, index, spacing_mm))
-        )
+        here = seen == index
+        trust = heard * np.exp(-remoteness(label, here, index, spacing_mm))
+        # a structure that was drawn and that the network sees nowhere is one it does not know
+        mine = 1 - share * (1 - trust) if here.any() or index not in drawn else np.ones_like(weight)
         pooled[index] = mine * _log_odds(planes.probabilities, index)
         pooled[index] += (1 - mine) * _log_odds(network, index)
         np.maximum(weight, mine, out=weight)

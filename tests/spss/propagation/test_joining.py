@@ -54,6 +54,22 @@ def test_a_network_that_does_not_see_what_was_drawn_is_not_asked():
     np.testing.assert_allclose(joined.reliability, planes.reliability, atol=1e-5)
 
 
+def test_a_structure_that_the_network_has_never_learned_stays_as_it_was_carried():
+    """Somebody has begun to draw a second class since the model was trained."""
+    label = np.zeros((20, 6, 6), np.uint8)
+    label[:, :3], label[:, 3:5] = 1, 2
+    maps = np.full((3, *label.shape), 0.03, np.float32)
+    np.put_along_axis(maps, label[None].astype(int), 0.94, axis=0)
+    planes = PseudoLabel(maps, np.full(label.shape, 0.9, np.float32))
+    network = np.stack([np.where(label == 1, 0.02, 0.97), np.where(label == 1, 0.97, 0.02)])
+    network = np.concatenate([network, np.full((1, *label.shape), 0.01)]).astype(np.float32)
+    drawn = SparseLabel.from_planes(label, [Plane(0, 2)])
+
+    joined = join(planes, network, drawn, SPACING_MM)
+
+    np.testing.assert_array_equal(joined.classes, label)
+
+
 def test_agreement_is_more_reliable_than_contradiction():
     agreed = join(_planes(0.9, 0.8), _network(0.9), DRAWN, SPACING_MM).reliability
     contradicted = join(_planes(0.9, 0.8), _network(0.1), DRAWN, SPACING_MM).reliability
