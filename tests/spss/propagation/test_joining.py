@@ -32,7 +32,7 @@ def _network(share, *, agrees=True):
 
 DRAWN = SparseLabel.from_planes(np.ones(LONG, np.uint8), [Plane(0, 0)])
 SPACING_MM = (1.0, 0.1, 0.1)
-"""The structure is small in the plane, so that five slices decide how far it is trusted."""
+"""The structure is small in the plane, so that slices decide how far it is trusted, not radii."""
 
 
 def test_next_to_a_plane_the_plane_decides_and_far_away_the_network():
