@@ -19,13 +19,16 @@ def drawn(server, tmp_path, only_plane, label_info):
 
 @pytest.fixture
 def network(drawn, monkeypatch, tmp_path):
-    """A published network that calls everything class 2, and what it was asked."""
+    """A published network that calls all but the drawn plane class 2, and what it was asked."""
     asked = []
+    plane = drawn.truth("phantom_000")[AXIS_2.slices]
 
     def probabilities(model, volume, names):
         asked.append((model.version, tuple(names)))
         found = np.full((len(names), *volume.data.shape), 0.005, np.float32)
         found[2] = 0.99
+        for index in range(len(names)):
+            found[(index, *AXIS_2.slices)] = np.where(plane == index, 0.99, 0.005)
         return found
 
     project = drawn.app.project
