@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,11 @@ LEAST_HEIGHT = 0.1
 
 METHODS = ("masked", "pseudo", "mean_teacher", "pln", "spss_reference", "spss")
 
-Curves = dict[str, dict[float, list[dict[str, Any]]]]
-"""Method with its variant → multiple of the usual steps → finished runs."""
+Curve = dict[float, list[dict[str, Any]]]
+"""Multiple of the usual steps → finished runs."""
+
+Curves = dict[str, Curve]
+"""Method with its variant → its curve."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def report(curves: Curves, length: Length, command: str) -> str:
         "",
         "Mean test Dice ± 95 % over seeds; each entry is a training of its own. The last column is "
         "how far the longest training is below the best of the row, over the seeds that all "
-        "lengths of the row share: what a method loses by training on.",
+        "lengths of the row share: what a method loses by training on. The figure is of these "
+        "seeds.",
         "",
         f"```\n{command}\n```",
         "",
@@ -126,36 +131,46 @@ def report(curves: Curves, length: Length, command: str) -> str:
     most = max(len(runs) for curve in curves.values() for runs in curve.values())
     for label, curve in curves.items():
         entries = [_entry(curve.get(multiple), most) for multiple in multiples]
-        lines.append(f"| {label} | {' | '.join(entries)} | {fall(curve):.3f} |")
+        lines.append(f"| {label} | {' | '.join(entries)} | {_number(fall(curve))} |")
     return "\n".join([*lines, "", f"![Dice over training time](img/{FIGURE})"])
 
 
-def fall(curve: dict[float, list[dict[str, Any]]]) -> float:
+def fall(curve: Curve) -> float:
     """Best mean Dice of a curve minus that of its longest training; 0 if that is the best.
 
-    Seeds draw other planes and differ by more than lengths do, so the means are over the seeds that
-    every length has; NaN if there is none.
+    Over the seeds that every length has; NaN if there is none.
     """
-    of_seed = [
-        dict(
-            zip((run["run"]["seed"] for run in runs), over_seeds(runs, "mean", "dice"), strict=True)
-        )
-        for _, runs in sorted(curve.items())
-    ]
-    shared = set.intersection(*map(set, of_seed))
+    shared = over_shared_seeds(curve)
     if not shared:
         return float("nan")
-    means = [np.mean([dice[seed] for seed in shared]) for dice in of_seed]
-    return float(max(means) - means[-1])
+    means = [fmean(over_seeds(runs, "mean", "dice")) for _, runs in sorted(shared.items())]
+    return max(means) - means[-1]
+
+
+def over_shared_seeds(curve: Curve) -> Curve:
+    """The runs of those seeds that every length has; empty if there is none.
+
+    Seeds draw other planes and differ by more than lengths do.
+    """
+    shared = set.intersection(*({run["run"]["seed"] for run in runs} for runs in curve.values()))
+    return {
+        multiple: [run for run in runs if run["run"]["seed"] in shared]
+        for multiple, runs in curve.items()
+        if shared
+    }
 
 
 def draw(curves: Curves, length: Length, path: Path) -> None:
-    """One line a method, length on a logarithmic axis, bars are 95 % intervals over seeds."""
+    """One line a method, length on a logarithmic axis, bars are 95 % intervals over seeds.
+
+    A line is of the seeds that all its lengths have, so that it does not bend where seeds change.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for label, curve in curves.items():
+    for label, whole in curves.items():
+        curve = over_shared_seeds(whole) or whole
         multiples = sorted(curve)
         values = [interval(over_seeds(curve[m], "mean", "dice")) for m in multiples]
         axes.errorbar(
@@ -186,6 +201,10 @@ def _entry(runs: list[dict[str, Any]] | None, most: int) -> str:
     mean, half = interval(over_seeds(runs, "mean", "dice"))
     text = f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
     return text if len(runs) == most else f"{text} ({len(runs)} of {most} seeds)"
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
 
 
 def _run_of(variant: Variant, multiple: float, seed: int, args: argparse.Namespace) -> Run:

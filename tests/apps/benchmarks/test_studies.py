@@ -141,6 +141,10 @@ def test_a_curve_that_rises_falls_by_nothing():
 def test_lengths_are_compared_over_the_seeds_they_share():
     curve = {1.0: runs_of(seed0=0.8, seed1=0.9), 2.0: runs_of(seed0=0.79)}
     assert np.isclose(curves.fall(curve), 0.01)
-    assert np.isnan(curves.fall({1.0: runs_of(seed0=0.8), 2.0: runs_of(seed1=0.8)}))
+    apart = {1.0: runs_of(seed0=0.8), 2.0: runs_of(seed1=0.8)}
+    assert np.isnan(curves.fall(apart))
+    assert not curves.over_shared_seeds(apart)
+    line = curves.report({"spss": apart}, curves.Length(4, "minutes"), "").splitlines()[-3]
+    assert line.endswith("| - |")
     page = curves.report({"spss": curve}, curves.Length(4, "minutes"), "command")
     assert "| 0.790 (1 of 2 seeds) | 0.010 |" in page
