@@ -120,8 +120,7 @@ def report(curves: Curves, length: Length, command: str) -> str:
         "",
         "Mean test Dice ± 95 % over seeds; each entry is a training of its own. The last column is "
         "how far the longest training is below the best of the row, over the seeds that all "
-        "lengths of the row share: what a method loses by training on. The figure is of these "
-        "seeds.",
+        "lengths of the row share: what a method loses by training on.",
         "",
         f"```\n{command}\n```",
         "",
@@ -161,31 +160,31 @@ def over_shared_seeds(curve: Curve) -> Curve:
 
 
 def draw(curves: Curves, length: Length, path: Path) -> None:
-    """One line a method, length on a logarithmic axis, bars are 95 % intervals over seeds.
+    """One line a seed in its method's colour, length on a logarithmic axis.
 
-    A line is of the seeds that all its lengths have, so that it does not bend where seeds change.
+    No means: seeds differ by more than lengths do, and not every length has them all.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for label, whole in curves.items():
-        curve = over_shared_seeds(whole) or whole
-        multiples = sorted(curve)
-        values = [interval(over_seeds(curve[m], "mean", "dice")) for m in multiples]
-        axes.errorbar(
-            [m * length.amount for m in multiples],
-            [mean for mean, _ in values],
-            yerr=[0.0 if np.isnan(half) else half for _, half in values],
-            marker="o",
-            capsize=2,
-            label=label,
-        )
+    for colour, (label, curve) in enumerate(curves.items()):
+        title: str | None = label
+        for seed in sorted({run["run"]["seed"] for runs in curve.values() for run in runs}):
+            points = _of_seed(curve, seed)
+            axes.plot(
+                [multiple * length.amount for multiple in points],
+                list(points.values()),
+                marker="o",
+                color=f"C{colour}",
+                label=title,
+            )
+            title = None  # once a method
     axes.set_xscale("log", base=2)
     ticks = sorted({m * length.amount for curve in curves.values() for m in curve})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(f"{length.unit} of the training")
-    axes.set_ylabel("mean test Dice, 95 % interval over seeds")
+    axes.set_ylabel("mean test Dice, a line a seed")
     low, high = axes.get_ylim()
     spare = max(0.0, LEAST_HEIGHT - (high - low)) / 2
     axes.set_ylim(low - spare, high + spare)
@@ -201,6 +200,16 @@ def _entry(runs: list[dict[str, Any]] | None, most: int) -> str:
     mean, half = interval(over_seeds(runs, "mean", "dice"))
     text = f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
     return text if len(runs) == most else f"{text} ({len(runs)} of {most} seeds)"
+
+
+def _of_seed(curve: Curve, seed: int) -> dict[float, float]:
+    """Multiple → mean Dice, the shortest training first."""
+    return {
+        multiple: over_seeds([run], "mean", "dice")[0]
+        for multiple, runs in sorted(curve.items())
+        for run in runs
+        if run["run"]["seed"] == seed
+    }
 
 
 def _number(value: float) -> str:
