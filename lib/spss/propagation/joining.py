@@ -87,15 +87,14 @@ def remoteness(
         spacing_mm: voxel size along each axis.
     """
     nearest = np.full(label.shape, np.inf, np.float32)
-    for axis, slice_mm in enumerate(spacing_mm):
+    for axis in {plane.axis for plane in label.planes}:
+        slice_mm = spacing_mm[axis]
         others = tuple(other for other in range(3) if other != axis)
         largest = max(1, int(seen.sum(axis=others).max()))
         pixel_mm2 = float(np.prod(spacing_mm)) / slice_mm
         radius_mm = float(np.sqrt(largest * pixel_mm2 / np.pi))
         trusted_mm = max(TRUSTED_SLICES * slice_mm, TRUSTED_RADII * radius_mm)
-        for plane in label.planes:
-            if plane.axis != axis:
-                continue
+        for plane in (plane for plane in label.planes if plane.axis == axis):
             drawn = np.count_nonzero(label.classes[plane.slices] == index)
             section = min(1.0, max(LEAST_SECTION, drawn / largest))
             steps = np.abs(np.arange(label.shape[axis]) - plane.index)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spss.annotation import SparseLabel
 from spss.types import ImageArray, SpacingMm
 
 ROBUST_PERCENTILES = (1.0, 99.0)
@@ -124,12 +123,3 @@ def scale_intensities(
     out *= np.float32(1 / (high - low))
     np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     return np.clip(out, 0.0, 1.0, out=out)
-
-
-def structure_radius_mm(label: SparseLabel, spacing_mm: SpacingMm) -> float:
-    """Equivalent radius of the largest drawn foreground, over all annotated planes."""
-    largest = 0.0
-    for plane in label.planes:
-        pixel_mm2 = np.prod([spacing_mm[axis] for axis in range(3) if axis != plane.axis])
-        largest = max(largest, float((label.classes[plane.slices] > 0).sum() * pixel_mm2))
-    return float(np.sqrt(largest / np.pi))
