@@ -14,6 +14,7 @@ from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
 from spss.memory import SHARE, free_memory_gb
 from spss.propagation.bounded import propagate_within
+from spss.propagation.joining import NEEDED_AGREEMENT, agreement
 from spss.studies import AuditLog
 from spss.suggestion import ImageState, summarise_organ
 from spss.types import ClassMap
@@ -132,7 +133,7 @@ class Project:
         sparse = self.ledger.sparse_label(image_id, self.classes.names)
         volume = self.volume(image_id)
         names = self.classes.names
-        network = model and self.predicting.probabilities(model, volume, names)
+        network = self.predicting.probabilities(model, volume, names) if model else None
         found = propagate_within(
             volume.data,
             sparse,
@@ -145,8 +146,8 @@ class Project:
         )
         count = len(standing.planes)
         source = f"propagated from {count} plane{'' if count == 1 else 's'}"
-        is_joined = network is not None and found.factors == (1, 1, 1)
-        source += ", joined with the network" if is_joined else ""
+        if network is not None and found.factors == (1, 1, 1):
+            source += _joined(agreement(sparse, network))
         source += f", {found.remark}" if found.remark else ""
         draft = Draft(found.classes, source, state)
         self._newest_drafts = {image_id: draft}  # one: a large CT's map has 150 MB
@@ -251,3 +252,16 @@ class Project:
     def _path(self, image_id: str) -> Path:
         self.store.object_of(image_id)
         return Path(self.store.get_image_uri(image_id))
+
+
+def _joined(agreed: float) -> str:
+    """What a draft says of the network that had a say in it, and how far it was heard.
+
+    Args:
+        agreed: Dice of the network with what was drawn.
+    """
+    if agreed >= NEEDED_AGREEMENT:
+        return ", joined with the network"
+    if agreed == 0:
+        return ", not joined with the network, which sees nothing of what was drawn"
+    return f", joined with the network as far as it agrees with what was drawn (Dice {agreed:.2f})"

@@ -1,8 +1,8 @@
-"""Registration networks trained on many volumes without labels, against optical flow.
+"""Networks of propagation trained on many volumes without labels, against optical flow.
 
-Networks are trained on the train split, which none of the measured volumes belongs to, and carry
-one plane with the same end rules. One is trained on with soft labels as well, which is what the
-feedback of a segmenter's training does.
+They are trained on the train split, which none of the measured volumes belongs to, and carry one
+plane with the same end rules. One registration network is trained on with soft labels as well,
+which is what the feedback of a segmenter's training does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,37 @@ import numpy as np
 
 from spss.datasets import Dataset, load_label_of, make_budget, open_decathlon, split
 from spss.propagation import propagate
+from spss.propagation.correspondence_network import CorrespondenceNetwork
+from spss.propagation.correspondence_training import train_correspondence
+from spss.propagation.neighbouring_slices import VolumeFiles
 from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
-from spss.propagation.registration_training import VolumeFiles, train_registration
+from spss.propagation.registration_training import train_registration
 from spss.volumes import read_image, replace_atomically
 from spss_apps.benchmarks.propagation_measure import measure
 from spss_apps.benchmarks.propagation_table import chosen, mean_dice
 from spss_apps.benchmarks.propagation_tasks import Task, measured_cases, tasks
 from spss_apps.benchmarks.training_jobs import DEFAULT_PAGE, check_data
 from spss_apps.benchmarks.training_page import write_section
+from spss_apps.benchmarks.training_table import interval
 
 FOLDERS = {"hippocampus": ("Task04_Hippocampus", 0), "acdc": ("ACDC", 2)}
-REFINED = "refined by labels"
+FLOW = "optical flow"
+PROPAGATORS = {
+    FLOW: "flow",
+    "plain": "learned",
+    "diffeomorphic": "learned",
+    "refined": "learned",
+    "correspondence": "correspondence",
+}
+"""What is measured, and the propagator that carries it; ``refined`` goes on from ``plain``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``benchmark.py registration``."""
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", nargs="+", default=["hippocampus"], choices=list(FOLDERS))
+    networks = [name for name in PROPAGATORS if name != FLOW]
+    parser.add_argument("--networks", nargs="+", default=networks, choices=networks)
     parser.add_argument("--steps", type=int, default=3000, help="of each network's training")
     parser.add_argument("--every", type=int, default=1, help="measure every Nth volume")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,70 +57,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains, measures, and writes the section."""
+    """Trains, measures, keeps a file for each set and network, and writes the section of all."""
     import torch
 
     torch.set_num_threads(1)  # two threads wait for each other where another job has a core
     check_data(args.data)
     args.folder.mkdir(parents=True, exist_ok=True)
-    rows, seconds = [], {}
     for set_name in args.sets:
-        networks, seconds[set_name] = _networks(set_name, args)
-        chosen_tasks = tasks(set_name, args.data, None, args.seed, "one")
-        for place, task in enumerate(chosen_tasks):
-            if place % args.every == 0:
-                rows += _rows(task, networks)
-    with replace_atomically(args.folder / "rows.json") as unfinished:
-        unfinished.write_text(json.dumps({"rows": rows, "seconds": seconds}), encoding="utf-8")
-    text = report(rows, seconds, args)
+        training = Training(set_name, args)
+        todo = list(tasks(set_name, args.data, None, args.seed, "one"))[:: args.every]
+        for network in (FLOW, *args.networks):
+            weights, seconds = (None, 0.0) if network == FLOW else training.train(network)
+            result = {
+                "set": set_name,
+                "network": network,
+                "seconds": seconds,
+                "command": _command(set_name, args),
+                "rows": [row for task in todo for row in _rows(task, network, weights)],
+            }
+            with replace_atomically(args.folder / f"{set_name}-{network}.json") as unfinished:
+                unfinished.write_text(json.dumps(result), encoding="utf-8")
+    text = report(args.folder)
     write_section(args.page, text, "registration")
     print(text)
     return 0
 
 
-def _networks(set_name: str, args: argparse.Namespace) -> tuple[dict[str, Path], dict[str, float]]:
-    """Name → file of a trained network, and the seconds that its training took."""
-    folder, axis = FOLDERS[set_name]
-    dataset = open_decathlon(args.data / folder)
-    measured = {case.patient or case.name for case in measured_cases(dataset, set_name)}
-    cases = [dataset.case(name) for name in split(dataset)["train"]]
-    images = [each.image for each in cases if (each.patient or each.name) not in measured]
-    files, seconds = {}, {}
-    plain: RegistrationNetwork | None = None
-    for name, config in (
-        ("plain", RegistrationConfig()),
-        ("diffeomorphic", RegistrationConfig(diffeomorphic=True)),
-    ):
+class Training:
+    """Trains the networks of one set.
+
+    Args:
+        set_name: of ``FOLDERS``.
+        args: of the command.
+    """
+
+    def __init__(self, set_name: str, args: argparse.Namespace) -> None:
+        folder, self.axis = FOLDERS[set_name]
+        self.set_name, self.args = set_name, args
+        self.dataset = open_decathlon(args.data / folder)
+        cases = measured_cases(self.dataset, set_name)
+        self.measured = {case.patient or case.name for case in cases}
+        train = [self.dataset.case(name) for name in split(self.dataset)["train"]]
+        unseen = [each for each in train if (each.patient or each.name) not in self.measured]
+        self.images = VolumeFiles([each.image for each in unseen])
+
+    def train(self, network: str) -> tuple[Path, float]:
+        """The file of a trained network, and the processor seconds that its training took."""
+        file = self.args.folder / f"{self.set_name}-{network}.pt"
+        makers: dict[str, Callable[[], RegistrationNetwork | CorrespondenceNetwork]] = {
+            "plain": lambda: self._registration(RegistrationConfig()),
+            "diffeomorphic": lambda: self._registration(RegistrationConfig(diffeomorphic=True)),
+            "refined": self._refined,
+            "correspondence": self._correspondence,
+        }
         start = time.process_time()
-        network = train_registration(
-            VolumeFiles(images),
+        makers[network]().save(file)
+        return file, time.process_time() - start
+
+    def _registration(self, config: RegistrationConfig) -> RegistrationNetwork:
+        return train_registration(
+            self.images,
             network=RegistrationNetwork(config),
-            axes=(axis,),
-            steps=args.steps,
-            seed=args.seed,
+            axes=(self.axis,),
+            steps=self.args.steps,
+            seed=self.args.seed,
         )
-        seconds[name] = time.process_time() - start
-        plain = plain or network
-        files[name] = args.folder / f"{set_name}-{name}.pt"
-        network.save(files[name])
-    start = time.process_time()
-    assert plain is not None
-    refined = _refined(plain, dataset, measured, axis, args)
-    seconds[REFINED] = seconds["plain"] + time.process_time() - start
-    files[REFINED] = args.folder / f"{set_name}-refined.pt"
-    refined.save(files[REFINED])
-    return files, seconds
+
+    def _correspondence(self) -> CorrespondenceNetwork:
+        return train_correspondence(
+            self.images, axes=(self.axis,), steps=self.args.steps, seed=self.args.seed
+        )
+
+    def _refined(self) -> RegistrationNetwork:
+        """``plain``, then a third of its steps with soft labels that flow carried in `1x20`."""
+        images, labels = carried_labels(self.dataset, self.measured, self.axis, self.args.seed)
+        return train_registration(
+            images,
+            network=self._registration(RegistrationConfig()),
+            axes=(self.axis,),
+            steps=self.args.steps // 3,
+            soft_labels=labels,
+            seed=self.args.seed,
+        )
 
 
-def _refined(
-    network: RegistrationNetwork,
-    dataset: Dataset,
-    measured: set[str],
-    axis: int,
-    args: argparse.Namespace,
-) -> RegistrationNetwork:
-    """Goes on with the soft labels that flow carried from the planes of a `1x20` budget."""
-    annotations = make_budget(dataset, "1x20", axis, args.seed)
+def carried_labels(
+    dataset: Dataset, measured: set[str], axis: int, seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images of a `1x20` budget and the soft labels that flow carried from their planes."""
+    annotations = make_budget(dataset, "1x20", axis, seed)
     images, labels = [], []
     for case in map(dataset.case, annotations):
         load = load_label_of(case, annotations, class_count=len(dataset.class_names))
@@ -122,57 +161,77 @@ def _refined(
         )
         images.append(volume.data)
         labels.append(found.probabilities)
-    return train_registration(
-        images,
-        network=network,
-        axes=(axis,),
-        steps=args.steps // 3,
-        soft_labels=labels,
-        seed=args.seed,
+    return images, labels
+
+
+def _rows(task: Task, network: str, weights: Path | None) -> list[dict[str, Any]]:
+    """One volume, with each end rule."""
+    return [
+        measure(task, PROPAGATORS[network], rule, threads=1, weights=weights)[0]
+        for rule in ("none", "simple", "learned")
+    ]
+
+
+def _command(set_name: str, args: argparse.Namespace) -> str:
+    return (
+        f"python apps/benchmark.py registration --sets {set_name} "
+        f"--networks {' '.join(args.networks)} "
+        f"--steps {args.steps} --every {args.every} --seed {args.seed}"
     )
 
 
-def _rows(task: Task, networks: dict[str, Path]) -> list[dict[str, Any]]:
-    """Flow and every network, with each end rule."""
-    rows = []
-    for end_rule in ("none", "simple", "learned"):
-        rows.append({**measure(task, "flow", end_rule, threads=1)[0], "network": "optical flow"})
-        for name, weights in networks.items():
-            row, _ = measure(task, "learned", end_rule, threads=1, weights=weights)
-            rows.append({**row, "network": name})
-    return rows
-
-
-def report(
-    rows: Sequence[dict[str, Any]], seconds: dict[str, dict[str, float]], args: argparse.Namespace
-) -> str:
-    """The section of the page."""
-    lines = [
-        "## Registration networks",
-        "",
-        "Trained without labels on neighbouring slices of the train split, one thread; `refined by "
-        "labels` goes on for a third of the steps with the Dice of labels that flow carried from a "
-        "`1x20` budget. Mean Dice from one plane, volumes and planes as in Propagation.",
-        "",
-        f"```\npython apps/benchmark.py registration --sets {' '.join(args.sets)} "
-        f"--steps {args.steps} --every {args.every} --seed {args.seed}\n```",
-        "",
-        "| set | registration | training, CPU s | no end rule | simple | learned | "
-        "ms per slice (simple) | volumes |",
-        "|---|---|---|---|---|---|---|---|",
+def report(folder: Path) -> str:
+    """The section of the page, of all sets and networks that were measured."""
+    results = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for set_name in FOLDERS
+        for network in PROPAGATORS
+        if (path := folder / f"{set_name}-{network}.json").is_file()
     ]
-    for set_name in dict.fromkeys(row["set"] for row in rows):
-        for network in dict.fromkeys(row["network"] for row in rows):
-            mine = chosen(list(rows), set=set_name, network=network)
-            cells = [
-                f"{mean_dice(chosen(mine, end_rule=rule)):.3f}"
-                for rule in ("none", "simple", "learned")
-            ]
-            simple = chosen(mine, end_rule="simple")
-            speed = float(np.median([row["ms_per_slice"] for row in simple]))
-            took = seconds[set_name].get(network)
-            lines.append(
-                f"| {set_name} | {network} | {'-' if took is None else f'{took:.0f}'} | "
-                f"{' | '.join(cells)} | {speed:.1f} | {len(simple)} |"
-            )
-    return "\n".join(lines)
+    commands = dict.fromkeys(each["command"] for each in results if each["network"] != FLOW)
+    lines = [
+        "## Networks trained on many volumes",
+        "",
+        "Trained without labels on neighbouring slices of the train split, one thread: registration"
+        " networks (`refined` goes on for a third of the steps with the Dice of labels that flow "
+        "carried from a `1x20` budget) and affinities (`correspondence`). Mean Dice from one plane,"
+        " volumes and planes as in Propagation; minus optical flow: with the simple end rule, "
+        "paired, with its 95 % interval over volumes.",
+        "",
+        *("```", *commands, "```"),
+        "",
+        "| set | network | training, CPU s | no end rule | simple | learned | minus optical flow | "
+        "ms per slice (simple) | volumes |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    flow = {each["set"]: each["rows"] for each in results if each["network"] == FLOW}
+    return "\n".join([*lines, *(_line(each, flow[each["set"]]) for each in results)])
+
+
+def _line(result: dict[str, Any], flow: Sequence[dict[str, Any]]) -> str:
+    """A row of the table."""
+    rows = result["rows"]
+    cells = [
+        f"{mean_dice(chosen(rows, end_rule=rule)):.3f}" for rule in ("none", "simple", "learned")
+    ]
+    simple = chosen(rows, end_rule="simple")
+    speed = float(np.median([row["ms_per_slice"] for row in simple]))
+    is_flow = result["network"] == FLOW
+    training = "-" if is_flow else f"{result['seconds']:.0f}"
+    difference = "" if is_flow else _difference(simple, chosen(list(flow), end_rule="simple"))
+    return (
+        f"| {result['set']} | {result['network']} | {training} | {' | '.join(cells)} | "
+        f"{difference} | {speed:.1f} | {len(simple)} |"
+    )
+
+
+def _difference(rows: Sequence[dict[str, Any]], flow: Sequence[dict[str, Any]]) -> str:
+    """Mean difference over the volumes that both were measured on, ± its 95 % interval."""
+    theirs = {row["volume"]: float(np.mean(row["dice"])) for row in flow}
+    pairs = [
+        float(np.mean(row["dice"])) - theirs[row["volume"]]
+        for row in rows
+        if row["volume"] in theirs
+    ]
+    mean, half = interval(pairs)
+    return f"{mean:+.3f} ± {half:.3f}"

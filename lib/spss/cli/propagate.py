@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spss.annotation import Plane, SparseLabel
+    from spss.propagation.neighbouring_slices import VolumeFiles
     from spss.types import ClassMap, Probabilities
     from spss.volumes import Volume
 
@@ -50,9 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_registration(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of a registration network of one's own."""
+    """Adds the options of a network of one's own for ``learned`` or ``correspondence``."""
     parser.add_argument(
-        "--weights", type=Path, metavar="FILE", help="carry with this registration network"
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="carry with this registration network, or that of --propagator correspondence",
     )
     parser.add_argument(
         "--train-on",
@@ -142,7 +146,7 @@ def _planes(args: argparse.Namespace, label: ClassMap) -> tuple[Plane, ...]:
 
 
 def _weights(args: argparse.Namespace) -> Path | None:
-    """The registration network asked for, trained first if need be.
+    """The registration or correspondence network asked for, trained first if need be.
 
     Raises:
         InputError: nowhere to keep it, or no image to train it on.
@@ -150,8 +154,7 @@ def _weights(args: argparse.Namespace) -> Path | None:
     if args.train_on is None or (args.weights is not None and args.weights.exists()):
         return args.weights
     from spss.errors import InputError
-    from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
-    from spss.propagation.registration_training import VolumeFiles, train_registration
+    from spss.propagation.neighbouring_slices import VolumeFiles
     from spss.volumes.files import list_images
 
     paths = list_images(args.train_on)
@@ -161,15 +164,36 @@ def _weights(args: argparse.Namespace) -> Path | None:
     if not paths:
         msg = f"There is no image in {args.train_on}: --train-on takes a folder of images."
         raise InputError(msg)
-    network = train_registration(
-        VolumeFiles(paths),
-        network=RegistrationNetwork(RegistrationConfig(diffeomorphic=args.diffeomorphic)),
-        axes=(0, 1, 2) if args.axis is None else (args.axis,),
-        steps=args.train_steps,
-    )
-    network.save(args.weights)
-    print(f"{args.weights}: registration network, trained on {len(paths)} images.")
+    train = _train_correspondence if args.propagator == "correspondence" else _train_registration
+    axes = (0, 1, 2) if args.axis is None else (args.axis,)
+    kind = train(VolumeFiles(paths), axes, args)
+    print(f"{args.weights}: {kind}, trained on {len(paths)} images.")
     return Path(args.weights)
+
+
+def _train_registration(
+    images: VolumeFiles, axes: tuple[int, ...], args: argparse.Namespace
+) -> str:
+    """Keeps a registration network in the file of --weights; returns what it is."""
+    from spss.propagation.registration_network import KIND, RegistrationConfig, RegistrationNetwork
+    from spss.propagation.registration_training import train_registration
+
+    network = RegistrationNetwork(RegistrationConfig(diffeomorphic=args.diffeomorphic))
+    train_registration(images, network=network, axes=axes, steps=args.train_steps).save(
+        args.weights
+    )
+    return KIND
+
+
+def _train_correspondence(
+    images: VolumeFiles, axes: tuple[int, ...], args: argparse.Namespace
+) -> str:
+    """Keeps a correspondence network in the file of --weights; returns what it is."""
+    from spss.propagation.correspondence_network import KIND
+    from spss.propagation.correspondence_training import train_correspondence
+
+    train_correspondence(images, axes=axes, steps=args.train_steps).save(args.weights)
+    return KIND
 
 
 def _predicted(folder: Path, volume: Volume, class_count: int) -> tuple[Probabilities, int]:

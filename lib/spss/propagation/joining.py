@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spss.annotation import SparseLabel
 from spss.propagation.pseudo_label import PseudoLabel
-from spss.types import ClassMap, SpacingMm
+from spss.types import SpacingMm
 
 Maps = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ def join(
     seen = np.argmax(network, axis=0).astype(np.uint8)
     heard = np.minimum(1, planes.reliability / np.float32(HEARD_RELIABILITY))
     drawn = set(np.unique(label.classes[label.annotated]).tolist())
-    share = np.float32(min(1.0, agreement(label, seen) / NEEDED_AGREEMENT))
+    share = np.float32(min(1.0, agreement(label, network) / NEEDED_AGREEMENT))
     pooled = np.zeros_like(planes.probabilities)
     weight = np.zeros_like(planes.reliability)
     for index in range(1, len(pooled)):
@@ -103,9 +103,14 @@ def remoteness(
     return nearest
 
 
-def agreement(label: SparseLabel, seen: ClassMap) -> float:
-    """Mean Dice of the network with what was drawn, over the drawn classes; 0 if none was."""
-    drawn, found = label.classes[label.annotated], seen[label.annotated]
+def agreement(label: SparseLabel, network: Maps) -> float:
+    """Mean Dice of the network with what was drawn, over the drawn classes; 0 if none was.
+
+    Args:
+        label: what was drawn.
+        network: ``(C, I, J, K)`` probabilities on the same grid.
+    """
+    drawn, found = label.classes[label.annotated], network[:, label.annotated].argmax(axis=0)
     scores = []
     for index in np.unique(drawn[drawn > 0]):
         mine, theirs = drawn == index, found == index

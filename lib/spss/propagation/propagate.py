@@ -44,7 +44,7 @@ def propagate(
         end_rule: ``learned``, ``simple`` or ``none``, see ``END_RULES``.
         range_slices: only so many slices to each side of an annotated plane; None = all.
         network_probabilities: ``(C, I, J, K)`` of a trained network, joined with the planes.
-        weights: file of a trained registration network, for ``learned``.
+        weights: file of a trained network, for ``learned`` or ``correspondence``.
         threads: cores to use; None asks ``OMP_NUM_THREADS``, then takes all.
 
     Returns:

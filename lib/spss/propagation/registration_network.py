@@ -7,15 +7,18 @@ field is the exact identity, the field is smooth, and it can be made diffeomorph
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from monai.networks.blocks import DVF2DDF, Warp
 from monai.networks.nets import UNet
 from torch import Tensor
 
-from spss.errors import InputError
+from spss.propagation.saved_network import load_network, save_network
+
+KIND = "registration network"
 
 _MULTIPLE = 16
 """The U-Net halves four times: sides are padded to a multiple of this."""
@@ -84,19 +87,13 @@ class RegistrationNetwork(torch.nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes weights and config, atomically."""
-        waiting = path.with_name(path.name + ".part")
-        torch.save({"config": asdict(self.config), "state": self.state_dict()}, waiting)
-        waiting.replace(path)
+        save_network(self, self.config, path)
 
     @classmethod
     def load(cls, path: Path) -> RegistrationNetwork:
         """Raises InputError if the file is not a registration network."""
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            saved["config"]["channels"] = tuple(saved["config"]["channels"])
-            network = cls(RegistrationConfig(**saved["config"]))
-            network.load_state_dict(saved["state"])
-        except Exception as error:
-            msg = f"{path} does not hold a registration network ({error}): train one first."
-            raise InputError(msg) from error
-        return network.eval()
+
+        def make(config: dict[str, Any]) -> RegistrationNetwork:
+            return cls(RegistrationConfig(**{**config, "channels": tuple(config["channels"])}))
+
+        return load_network(path, make, kind=KIND)

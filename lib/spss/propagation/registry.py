@@ -28,7 +28,7 @@ class Resources:
 
     Attributes:
         threads: cores.
-        weights: file of a trained registration network, for ``learned``.
+        weights: file of a trained network, for ``learned`` (registration) or ``correspondence``.
     """
 
     threads: int = 1
@@ -52,9 +52,13 @@ def _learned(resources: Resources) -> Propagator:
 
 
 def _correspondence(resources: Resources) -> Propagator:
+    """With the network in the file that was given; without one it is fitted to the volume."""
     from spss.propagation.correspondence import CorrespondencePropagator
+    from spss.propagation.correspondence_network import CorrespondenceNetwork
 
-    return CorrespondencePropagator()
+    if resources.weights is None:
+        return CorrespondencePropagator()
+    return CorrespondencePropagator(network=CorrespondenceNetwork.load(resources.weights))
 
 
 def _ensemble(resources: Resources) -> Propagator:

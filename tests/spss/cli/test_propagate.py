@@ -136,17 +136,24 @@ def always_one(tmp_path):
     return tmp_path / "model"
 
 
-def test_a_registration_network_is_trained_once_and_used_again(files, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("registration network", ("--diffeomorphic",)),
+        ("correspondence network", ("--propagator", "correspondence")),
+    ],
+)
+def test_a_network_is_trained_once_and_used_again(kind, options, files, tmp_path, capsys):
     paths, _ = files
     folder = tmp_path / "images"
     folder.mkdir()
     for name in ("a", "b"):
         (folder / f"{name}.nii.gz").write_bytes(paths["image"].read_bytes())
-    weights = tmp_path / "registration.pt"
-    arguments = ["--weights", str(weights), "--train-on", str(folder), "--axis", "2"]
+    weights = tmp_path / "network.pt"
+    arguments = ["--weights", str(weights), "--train-on", str(folder), "--axis", "2", *options]
 
-    assert _run(paths, *arguments, "--train-steps", "2", "--diffeomorphic") == 0
-    assert "trained on 2 images" in capsys.readouterr().out
+    assert _run(paths, *arguments, "--train-steps", "2") == 0
+    assert f"{kind}, trained on 2 images" in capsys.readouterr().out
     written = weights.read_bytes()
     first = read_label(paths["out"])
 

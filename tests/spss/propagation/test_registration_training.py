@@ -7,8 +7,9 @@ import torch
 
 from spss.propagation.fields import warp
 from spss.propagation.learned import LearnedPropagator
+from spss.propagation.neighbouring_slices import VolumeFiles
 from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
-from spss.propagation.registration_training import VolumeFiles, train_registration
+from spss.propagation.registration_training import train_registration
 from spss.propagation.stack import Stack
 
 

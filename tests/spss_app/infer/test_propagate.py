@@ -54,6 +54,25 @@ def test_the_network_speaks_where_the_plane_is_far(drawn, network, tmp_path):
     assert said["message"] == "propagated from 1 plane, joined with the network"
 
 
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (0, "not joined with the network, which sees nothing of what was drawn"),
+        (1, "joined with the network as far as it agrees with what was drawn (Dice 0."),
+    ],
+    ids=["nothing", "one class everywhere"],
+)
+def test_a_draft_says_how_far_the_network_was_heard(drawn, network, monkeypatch, seen, said):
+    def probabilities(model, volume, names):
+        found = np.full((len(names), *volume.data.shape), 0.005, np.float32)
+        found[seen] = 0.99
+        return found
+
+    monkeypatch.setattr(drawn.app.project.predicting, "probabilities", probabilities)
+    answer = drawn.infer("propagate", "phantom_000", output="json").json()
+    assert answer["message"].startswith(f"propagated from 1 plane, {said}")
+
+
 def test_the_network_can_be_left_out(drawn, network, tmp_path):
     found = drawn.infer_label("propagate", "phantom_000", tmp_path, join=False)
     assert not (found[..., 0] == 2).any()
