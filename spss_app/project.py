@@ -14,13 +14,14 @@ from spss.annotation import Ledger
 from spss.errors import InputError, NotReadyError
 from spss.memory import SHARE, free_memory_gb
 from spss.propagation.bounded import propagate_within
-from spss.propagation.joining import NEEDED_AGREEMENT, agreement
+from spss.propagation.joining import agreement
 from spss.studies import AuditLog
 from spss.suggestion import ImageState, summarise_organ
 from spss.types import ClassMap
 from spss.volumes import Grid, Volume, read_label, write_label
 from spss_app.datastore.guarded import GuardedDatastore
 from spss_app.datastore.names import ORIGINAL
+from spss_app.draft import AS_DRAWN, Draft, propagated_source
 from spss_app.drafts import Drafts
 from spss_app.image_states import read_states
 from spss_app.label_names import label_names
@@ -39,27 +40,8 @@ logger = logging.getLogger(__name__)
 IMPORTED = "imported"
 """Tag that keeps another tool's label when a draft takes its place under ``original``."""
 
-AS_DRAWN = "as drawn"
-"""Source of a draft that holds what was drawn and nothing else."""
-
 _FETCHED_AT_ONCE = 2
 """New images that one question about all images may fetch from a remote server."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A dense label map for an annotator to start from.
-
-    Attributes:
-        classes: ``(I, J, K)`` uint8 on the image's grid.
-        source: in words, such as "propagated from 3 planes".
-        state: what it was made from (ledger revision, model version); the same state gives the
-            same draft.
-    """
-
-    classes: ClassMap
-    source: str
-    state: str
 
 
 @dataclass
@@ -144,11 +126,9 @@ class Project:
             range_slices=range_slices,
             network_probabilities=network,
         )
-        count = len(standing.planes)
-        source = f"propagated from {count} plane{'' if count == 1 else 's'}"
-        if network is not None and found.factors == (1, 1, 1):
-            source += _joined(agreement(sparse, network))
-        source += f", {found.remark}" if found.remark else ""
+        heard = network if found.factors == (1, 1, 1) else None
+        agreed = None if heard is None else agreement(sparse, heard)
+        source = propagated_source(len(standing.planes), agreed, found.remark)
         draft = Draft(found.classes, source, state)
         self._newest_drafts = {image_id: draft}  # one: a large CT's map has 150 MB
         return draft
@@ -252,16 +232,3 @@ class Project:
     def _path(self, image_id: str) -> Path:
         self.store.object_of(image_id)
         return Path(self.store.get_image_uri(image_id))
-
-
-def _joined(agreed: float) -> str:
-    """What a draft says of the network that had a say in it, and how far it was heard.
-
-    Args:
-        agreed: Dice of the network with what was drawn.
-    """
-    if agreed >= NEEDED_AGREEMENT:
-        return ", joined with the network"
-    if agreed == 0:
-        return ", not joined with the network, which sees nothing of what was drawn"
-    return f", joined with the network as far as it agrees with what was drawn (Dice {agreed:.2f})"

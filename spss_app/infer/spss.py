@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from spss.errors import NotReadyError
+from spss_app.draft import Draft
 from spss_app.infer.study_task import StudyTask
-from spss_app.project import Draft, Project
+from spss_app.project import Project
 
 _NOTHING_YET = (
     "No network is trained yet and nothing is drawn in this image: draw the suggested plane, "

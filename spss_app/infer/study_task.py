@@ -7,8 +7,9 @@ from typing import Any
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from spss.volumes.grid import OnGrid
+from spss_app.draft import Draft
 from spss_app.infer.result_file import INFER_KEYS, write_result
-from spss_app.project import Draft, Project
+from spss_app.project import Project
 from spss_app.request_keys import Parser
 
 
