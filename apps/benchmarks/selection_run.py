@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from spss.datasets import Dataset, load_label_of, make_budget, open_decathlon, split
-from spss.methods.spss import Spss, SpssConfig
+from spss.methods.spss import Spss
+from spss.methods.spss_config import SpssConfig
 from spss.selfpaced import entropy, select_class_blind
 from spss.training import TrainingCase, train
 from spss.training.augmentation import AugmentationConfig

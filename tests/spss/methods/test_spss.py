@@ -7,7 +7,8 @@ import torch
 
 from spss.methods.batch import Batch
 from spss.methods.method import StepContext
-from spss.methods.spss import Spss, SpssConfig
+from spss.methods.spss import Spss
+from spss.methods.spss_config import SpssConfig
 from spss.methods.trust import propagation_trust
 from spss.networks import Architecture, build_segmenter
 from spss.types import UNDECIDED

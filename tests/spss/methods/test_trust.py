@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spss.methods.batch import Batch
-from spss.methods.spss import SpssConfig
+from spss.methods.spss_config import SpssConfig
 from spss.methods.trust import propagation_age, propagation_trust
 
 Volumes = Callable[..., Batch]

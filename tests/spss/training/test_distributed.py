@@ -30,7 +30,7 @@ train(
 CLOCKS = """
 import os, time
 
-from spss.methods.spss import SpssConfig
+from spss.methods.spss_config import SpssConfig
 
 FEEDBACK = SpssConfig(registration_steps=2)
 
@@ -78,7 +78,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(
     script = tmp_path / "script.py"
     chosen = f'method="{method}", method_config={config}, iterations=4'
     script.write_text(
-        "from spss.methods.spss import SpssConfig\n"
+        "from spss.methods.spss_config import SpssConfig\n"
         + SCRIPT.replace('method="pseudo", iterations=4', chosen),
         encoding="utf-8",
     )

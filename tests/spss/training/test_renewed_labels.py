@@ -2,7 +2,7 @@
 
 import torch
 
-from spss.methods.spss import SpssConfig
+from spss.methods.spss_config import SpssConfig
 from spss.training import train
 
 NAMES = ("background", "front", "back")
