@@ -87,7 +87,7 @@ class RegistrationNetwork(torch.nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes weights and config, atomically."""
-        save_network(self, self.config, path)
+        save_network(self, self.config, path, kind=KIND)
 
     @classmethod
     def load(cls, path: Path) -> RegistrationNetwork:

@@ -15,16 +15,18 @@ from spss.volumes import replace_atomically
 AnyNetwork = TypeVar("AnyNetwork", bound=torch.nn.Module)
 
 
-def save_network(network: torch.nn.Module, config: Any, path: Path) -> None:
+def save_network(network: torch.nn.Module, config: Any, path: Path, *, kind: str) -> None:
     """Writes weights and config, atomically.
 
     Args:
         network: its ``state_dict`` is kept.
         config: the frozen dataclass it was made from.
         path: the file.
+        kind: what it is, in words.
     """
     with replace_atomically(path) as unfinished:
-        torch.save({"config": asdict(config), "state": network.state_dict()}, unfinished)
+        content = {"kind": kind, "config": asdict(config), "state": network.state_dict()}
+        torch.save(content, unfinished)
 
 
 def load_network(
@@ -35,13 +37,17 @@ def load_network(
     Args:
         path: the file.
         make: makes the network of a config's fields.
-        kind: what the file must hold, for the error.
+        kind: what the file must hold.
 
     Raises:
         InputError: the file does not hold such a network.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
+        found = saved.get("kind", kind)
+        if found != kind:
+            msg = f"it holds a {found}"
+            raise TypeError(msg)
         network = make(saved["config"])
         network.load_state_dict(saved["state"])
     except Exception as error:
