@@ -56,15 +56,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("benchmark-results/registration"))
     parser.add_argument("--page", type=Path, default=DEFAULT_PAGE)
+    parser.add_argument("--report-only", action="store_true", help="only write the section")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains, measures, keeps a file for each set and network, and writes the section of all."""
+    """Trains, measures, and writes the section of all that was measured so far."""
+    args.folder.mkdir(parents=True, exist_ok=True)
+    if not args.report_only:
+        check_data(args.data)
+        _measure(args)
+    text = report(args.folder)
+    write_section(args.page, text, "registration")
+    print(text)
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> None:
+    """Trains and measures; keeps a file for each set and network."""
     import torch
 
     torch.set_num_threads(1)  # two threads wait for each other where another job has a core
-    check_data(args.data)
-    args.folder.mkdir(parents=True, exist_ok=True)
     for set_name in args.sets:
         training = Training(set_name, args)
         todo = list(tasks(set_name, args.data, None, args.seed, "one"))[:: args.every]
@@ -79,10 +90,6 @@ def run(args: argparse.Namespace) -> int:
             }
             with replace_atomically(args.folder / f"{set_name}-{network}.json") as unfinished:
                 unfinished.write_text(json.dumps(result), encoding="utf-8")
-    text = report(args.folder)
-    write_section(args.page, text, "registration")
-    print(text)
-    return 0
 
 
 class Training:

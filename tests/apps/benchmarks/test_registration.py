@@ -38,6 +38,10 @@ def test_networks_measured_before_stay_in_the_table(tmp_path):
         ]
         result = {"set": "acdc", "network": name, "seconds": 5, "command": name, "rows": rows}
         (tmp_path / f"acdc-{name}.json").write_text(json.dumps(result))
-    table = registration.report(tmp_path)
+    parser = argparse.ArgumentParser()
+    registration.add_arguments(parser)
+    arguments = ["--report-only", "--folder", str(tmp_path), "--page", str(tmp_path / "page.md")]
+    assert registration.run(parser.parse_args(arguments)) == 0
+    table = (tmp_path / "page.md").read_text()
     assert "| acdc | optical flow | - | 0.600 | 0.600 | 0.600 |  | 2.0 | 2 |" in table
     assert "| acdc | plain | 5 | 0.700 | 0.700 | 0.700 | +0.100 ± 0.000 | 2.0 | 2 |" in table
