@@ -25,6 +25,7 @@ from spss.propagation.correspondence_training import train_correspondence
 from spss.propagation.neighbouring_slices import VolumeFiles
 from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
 from spss.propagation.registration_training import train_registration
+from spss.propagation.saved_network import SavedNetwork
 from spss.volumes import read_image, replace_atomically
 from spss_apps.benchmarks.propagation_measure import measure
 from spss_apps.benchmarks.propagation_table import chosen, mean_dice
@@ -113,7 +114,7 @@ class Training:
     def train(self, network: str) -> tuple[Path, float]:
         """The file of a trained network, and the processor seconds that its training took."""
         file = self.args.folder / f"{self.set_name}-{network}.pt"
-        makers: dict[str, Callable[[], RegistrationNetwork | CorrespondenceNetwork]] = {
+        makers: dict[str, Callable[[], SavedNetwork]] = {
             "plain": lambda: self._plain[0],
             "diffeomorphic": lambda: self._registration(RegistrationConfig(diffeomorphic=True)),
             "refined": self._refined,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spss.annotation import Plane, SparseLabel
     from spss.propagation.neighbouring_slices import VolumeFiles
+    from spss.propagation.saved_network import SavedNetwork
     from spss.types import ClassMap, Probabilities
     from spss.volumes import Volume
 
@@ -166,34 +167,28 @@ def _weights(args: argparse.Namespace) -> Path | None:
         raise InputError(msg)
     train = _train_correspondence if args.propagator == "correspondence" else _train_registration
     axes = (0, 1, 2) if args.axis is None else (args.axis,)
-    kind = train(VolumeFiles(paths), axes, args)
-    print(f"{args.weights}: {kind}, trained on {len(paths)} images.")
+    network = train(VolumeFiles(paths), axes, args)
+    network.save(args.weights)
+    print(f"{args.weights}: {network.kind}, trained on {len(paths)} images.")
     return Path(args.weights)
 
 
 def _train_registration(
     images: VolumeFiles, axes: tuple[int, ...], args: argparse.Namespace
-) -> str:
-    """Keeps a registration network in the file of --weights; returns what it is."""
-    from spss.propagation.registration_network import KIND, RegistrationConfig, RegistrationNetwork
+) -> SavedNetwork:
+    from spss.propagation.registration_network import RegistrationConfig, RegistrationNetwork
     from spss.propagation.registration_training import train_registration
 
     network = RegistrationNetwork(RegistrationConfig(diffeomorphic=args.diffeomorphic))
-    train_registration(images, network=network, axes=axes, steps=args.train_steps).save(
-        args.weights
-    )
-    return KIND
+    return train_registration(images, network=network, axes=axes, steps=args.train_steps)
 
 
 def _train_correspondence(
     images: VolumeFiles, axes: tuple[int, ...], args: argparse.Namespace
-) -> str:
-    """Keeps a correspondence network in the file of --weights; returns what it is."""
-    from spss.propagation.correspondence_network import KIND
+) -> SavedNetwork:
     from spss.propagation.correspondence_training import train_correspondence
 
-    train_correspondence(images, axes=axes, steps=args.train_steps).save(args.weights)
-    return KIND
+    return train_correspondence(images, axes=axes, steps=args.train_steps)
 
 
 def _predicted(folder: Path, volume: Volume, class_count: int) -> tuple[Probabilities, int]:

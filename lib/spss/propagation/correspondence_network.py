@@ -6,15 +6,13 @@ Sli2Vol (Yeung et al., MICCAI 2021), with three convolutions instead of a ResNet
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spss.propagation.saved_network import load_network, save_network
-
-KIND = "correspondence network"
+from spss.propagation.saved_network import SavedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +34,19 @@ class CorrespondenceConfig:
     batch: int = 4
 
 
-class CorrespondenceNetwork(torch.nn.Module):
+class CorrespondenceNetwork(SavedNetwork):
     """Edge profile (softmax over the differences to the neighbours), then three convolutions.
 
     Args:
         config: architecture and training constants.
     """
 
+    kind: ClassVar[str] = "correspondence network"
+    Config: ClassVar[type] = CorrespondenceConfig
+    config: CorrespondenceConfig
+
     def __init__(self, config: CorrespondenceConfig | None = None) -> None:
-        super().__init__()
-        self.config = config or CorrespondenceConfig()
+        super().__init__(config)
         profile, features = self.config.profile, self.config.features
         around = (2 * profile + 1) ** 2 - 1
         self.layers = torch.nn.Sequential(
@@ -71,15 +72,6 @@ class CorrespondenceNetwork(torch.nn.Module):
     def rebuild(self, target: Tensor, source: Tensor, maps: Tensor) -> Tensor:
         """``(B, N, H, W)`` maps of the source slices, where the target slices find them."""
         return affinity_warp(self(target), self(source), maps, self.config.radius)
-
-    def save(self, path: Path) -> None:
-        """Writes weights and config, atomically."""
-        save_network(self, self.config, path, kind=KIND)
-
-    @classmethod
-    def load(cls, path: Path) -> CorrespondenceNetwork:
-        """Raises InputError if the file is not a correspondence network."""
-        return load_network(path, lambda config: cls(CorrespondenceConfig(**config)), kind=KIND)
 
 
 def affinity_warp(target: Tensor, source: Tensor, maps: Tensor, radius: int) -> Tensor:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import torch
 from monai.networks.blocks import DVF2DDF, Warp
 from monai.networks.nets import UNet
 from torch import Tensor
 
-from spss.propagation.saved_network import load_network, save_network
-
-KIND = "registration network"
+from spss.propagation.saved_network import SavedNetwork
 
 _MULTIPLE = 16
 """The U-Net halves four times: sides are padded to a multiple of this."""
@@ -48,16 +45,19 @@ class RegistrationConfig:
     batch: int = 16
 
 
-class RegistrationNetwork(torch.nn.Module):
+class RegistrationNetwork(SavedNetwork):
     """Predicts where a target slice finds its values in a source slice.
 
     Args:
         config: architecture and training constants.
     """
 
+    kind: ClassVar[str] = "registration network"
+    Config: ClassVar[type] = RegistrationConfig
+    config: RegistrationConfig
+
     def __init__(self, config: RegistrationConfig | None = None) -> None:
-        super().__init__()
-        self.config = config or RegistrationConfig()
+        super().__init__(config)
         depth = len(self.config.channels) - 1
         self.net = UNet(
             2,
@@ -84,16 +84,3 @@ class RegistrationNetwork(torch.nn.Module):
         pair = torch.nn.functional.pad(torch.cat([target, source], 1), pad, mode="replicate")
         flow = self.net(pair)[..., :height, :width]
         return flow if self.integrate is None else self.integrate(flow)
-
-    def save(self, path: Path) -> None:
-        """Writes weights and config, atomically."""
-        save_network(self, self.config, path, kind=KIND)
-
-    @classmethod
-    def load(cls, path: Path) -> RegistrationNetwork:
-        """Raises InputError if the file is not a registration network."""
-
-        def make(config: dict[str, Any]) -> RegistrationNetwork:
-            return cls(RegistrationConfig(**{**config, "channels": tuple(config["channels"])}))
-
-        return load_network(path, make, kind=KIND)

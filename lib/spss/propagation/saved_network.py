@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from spss.errors import InputError
 from spss.volumes import replace_atomically
 
-AnyNetwork = TypeVar("AnyNetwork", bound=torch.nn.Module)
+if TYPE_CHECKING:
+    from typing_extensions import Self  # Python 3.10 has none of its own
 
 
-def save_network(network: torch.nn.Module, config: Any, path: Path, *, kind: str) -> None:
-    """Writes weights and config, atomically.
+class SavedNetwork(torch.nn.Module):
+    """A network that is made of a config, and can be kept in a file.
 
-    Args:
-        network: its ``state_dict`` is kept.
-        config: the frozen dataclass it was made from.
-        path: the file.
+    Attributes:
         kind: what it is, in words.
+        Config: frozen dataclass of its architecture and training.
+        config: the one it was made from.
     """
-    with replace_atomically(path) as unfinished:
-        content = {"kind": kind, "config": asdict(config), "state": network.state_dict()}
-        torch.save(content, unfinished)
 
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+    config: Any
 
-def load_network(
-    path: Path, make: Callable[[dict[str, Any]], AnyNetwork], *, kind: str
-) -> AnyNetwork:
-    """Reads what ``save_network`` wrote, ready to predict.
+    def __init__(self, config: Any = None) -> None:
+        super().__init__()
+        self.config = config or self.Config()
 
-    Args:
-        path: the file.
-        make: makes the network of a config's fields.
-        kind: what the file must hold.
+    def save(self, path: Path) -> None:
+        """Writes weights and config, atomically."""
+        with replace_atomically(path) as unfinished:
+            content = {"kind": self.kind, "config": asdict(self.config), "state": self.state_dict()}
+            torch.save(content, unfinished)
 
-    Raises:
-        InputError: the file does not hold such a network.
-    """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        found = saved.get("kind", kind)
-        if found != kind:
-            msg = f"it holds a {found}"
-            raise TypeError(msg)
-        network = make(saved["config"])
-        network.load_state_dict(saved["state"])
-    except Exception as error:
-        msg = f"{path} does not hold a {kind} ({error}): train one first."
-        raise InputError(msg) from error
-    return network.eval()
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The network of a file, ready to predict; raises InputError if it is not of this kind."""
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            found = saved.get("kind", cls.kind)
+            if found != cls.kind:
+                msg = f"it holds a {found}"
+                raise TypeError(msg)
+            network = cls(cls.Config(**saved["config"]))
+            network.load_state_dict(saved["state"])
+        except Exception as error:
+            msg = f"{path} does not hold a {cls.kind} ({error}): train one first."
+            raise InputError(msg) from error
+        return network.eval()
