@@ -41,6 +41,7 @@ SPSS_VARIANTS = (
     Variant("spss", "with_sc", {"contrast_weight": 0.1}),
     Variant("spss", "no_teacher", {"consistency_weight": 0.0}),
     Variant("spss", "no_reliability", {"reliability_power": 0.0}),
+    Variant("spss", "no_self_paced_trust", {"agreement_power": 0.0}),
     Variant("spss", "no_ageing", {"learned_passes": 1e9}),
     Variant("spss", "no_decay", {"decay": 1.0}),
     Variant("spss", "no_far_trust", {"far_trust": 0.0}),

@@ -17,7 +17,12 @@ from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
 from spss.methods.registration_feedback import RegistrationFeedback
 from spss.methods.schedule import shared_batch
 from spss.methods.spss_config import SpssConfig
-from spss.methods.trust import propagation_age, propagation_trust
+from spss.methods.trust import (
+    agreement_counts,
+    propagation_age,
+    propagation_trust,
+    self_paced_trust,
+)
 from spss.mixing import block_mask, cut_mix
 from spss.refinement import fuse, reliability_teacher_share
 from spss.refinement.fusion import certainty
@@ -40,11 +45,12 @@ class Spss(Method):
 
     Every voxel v of every volume, labelled or not, has a trust w in what was propagated to it:
 
-        w = w_T where annotated, else reliability^p · max(decay^(d · max(1, age)), far)
+        w = w_T where annotated, else reliability^p · max(decay^(d · max(1, age)), far) · s
 
     (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
-    w_T gives what was drawn half of its patch's trust; w = 0 in volumes without a label). The
-    student learns
+    w_T gives what was drawn half of its patch's trust; s ≤ 1 is self-paced: less where the network,
+    once it has seen something, contradicts what was propagated, see `self_paced_trust`; w = 0 in
+    volumes without a label). The student learns
 
         L = CE_w + Dice_w of the propagated soft label
             + c · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,
@@ -90,15 +96,21 @@ class Spss(Method):
         age = propagation_age(batch.passes, context.iteration, config)
         trust = propagation_trust(batch, age, config)
         weight = config.consistency_weight * self.teacher.weight(age, context.fraction)
+        self_paced = agreement_counts(age, context.fraction, config)
         if weight == 0:
             logits = context.predict(batch.image)
+            if self_paced:
+                trust = self_paced_trust(trust, logits.detach().softmax(1), batch, config)
             loss = segmentation_loss(
                 logits, batch.pseudo_label, trust, dice_weight=config.dice_weight
             )
             if self.feedback is not None:
                 self.feedback.remember(batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
-        targets = self._targets(batch, trust, self.teacher.of(context, age))
+        taught = self.teacher.of(context, age).teach(batch.image)
+        if self_paced:
+            trust = self_paced_trust(trust, taught, batch, config)
+        targets = self._targets(batch, trust, taught, context)
         view = targets.image + config.noise * context.noise_like(targets.image)
         return self._losses(view, targets, weight, context)
 
@@ -129,9 +141,10 @@ class Spss(Method):
         if self.feedback is not None:
             self.feedback.load_state_dict(state["registration"])
 
-    def _targets(self, batch: Batch, trust: Tensor, context: StepContext) -> Targets:
+    def _targets(
+        self, batch: Batch, trust: Tensor, teacher: Tensor, context: StepContext
+    ) -> Targets:
         """The batch and what the teacher thinks of it, perhaps mixed across patients."""
-        teacher = context.teach(batch.image)
         targets = Targets(
             batch.image, batch.pseudo_label, trust[:, None], teacher, batch.valid[:, None]
         )

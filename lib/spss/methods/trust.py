@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spss.methods.batch import Batch
 from spss.refinement import beyond_reach, distance_weights
+from spss.selfpaced import agreement_weights
 
 FOREGROUND = 0.3
 """Propagated probability of any structure from which a voxel counts as reached by it."""
@@ -16,7 +17,7 @@ FOREGROUND = 0.3
 
 @dataclass(frozen=True)
 class TrustConfig:
-    """Constants of `propagation_trust`."""
+    """Constants of `propagation_trust` and `self_paced_trust`."""
 
     reliability_power: float = field(
         default=1.0, metadata={"help": "trust in a propagated voxel = reliability^power x decay^d"}
@@ -43,6 +44,19 @@ class TrustConfig:
     )
     truth_weight: float = field(
         default=8.0, metadata={"help": "largest weight of an annotated voxel; propagated ones ≤ 1"}
+    )
+    agreement_power: float = field(
+        default=2.0,
+        metadata={"help": "trust x (the network's agreement / agreement_enough)^power; 0 = never"},
+    )
+    agreement_enough: float = field(
+        default=0.8, metadata={"help": "agreement from which a propagated voxel counts whole"}
+    )
+    agreement_start: float = field(
+        default=0.2, metadata={"help": "share of the training after which agreement counts"}
+    )
+    agreement_start_age: float = field(
+        default=0.3, metadata={"help": "or age of the propagated labels, if sooner"}
     )
 
 
@@ -77,6 +91,39 @@ def propagation_trust(batch: Batch, age: float, config: TrustConfig) -> Tensor:
         decayed = torch.maximum(decayed, config.far_trust * beyond)
     trust = batch.reliability.pow(config.reliability_power) * (batch.reliability > 0) * decayed
     return torch.where(batch.annotated, _truth_weight(trust, batch.annotated, config), trust)
+
+
+def self_paced_trust(
+    trust: Tensor, probabilities: Tensor, batch: Batch, config: TrustConfig
+) -> Tensor:
+    """Trust in propagated voxels, less where the network contradicts them (`agreement_weights`).
+
+    Networks learn what labels have in common before they learn their errors (Arpit et al., ICML
+    2017), so what a network of some passes does not believe is more often wrong. What was drawn
+    keeps its trust. ``docs/research.md`` says what it is worth.
+
+    Args:
+        trust: ``(B, X, Y, Z)`` of `propagation_trust`.
+        probabilities: ``(B, C, X, Y, Z)`` of the network on the batch, student or teacher.
+        batch: with propagated labels.
+        config: see `TrustConfig`.
+
+    Returns:
+        ``(B, X, Y, Z)`` float32, nowhere above ``trust``.
+    """
+    weights = agreement_weights(
+        probabilities,
+        batch.pseudo_label,
+        enough=config.agreement_enough,
+        power=config.agreement_power,
+    )
+    return torch.where(batch.annotated, trust, trust * weights)
+
+
+def agreement_counts(age: float, fraction: float, config: TrustConfig) -> bool:
+    """Whether the network has seen enough for its agreement to say something."""
+    late = fraction > config.agreement_start or age > config.agreement_start_age
+    return config.agreement_power > 0 and late
 
 
 def propagation_age(passes: float, iteration: int, config: TrustConfig) -> float:

@@ -7,11 +7,12 @@ from spss.selfpaced.selection import (
     select_class_wise,
 )
 from spss.selfpaced.uncertainty import TeacherOpinion, entropy, most_likely, teacher_opinion
-from spss.selfpaced.weights import hard_weights, linear_weights
+from spss.selfpaced.weights import agreement_weights, hard_weights, linear_weights
 
 __all__ = [
     "Pace",
     "TeacherOpinion",
+    "agreement_weights",
     "boundary_voxels",
     "entropy",
     "hard_weights",

@@ -116,6 +116,22 @@ def test_the_teacher_never_contradicts_an_annotated_voxel(volumes: Volumes) -> N
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("fraction", [0.4, 1.0], ids=["student", "teacher"])
+def test_a_label_that_the_network_contradicts_teaches_less(
+    volumes: Volumes, fraction: float
+) -> None:
+    """Before the teacher speaks the student's own belief counts, then the teacher's."""
+    batch, losses = volumes(labelled=1, unlabelled=0), []
+    for power in (0.0, 2.0):
+        context = context_at(fraction)
+        sure = torch.tensor([9.0, 0.0, 0.0]).reshape(1, 3, 1, 1, 1).expand(1, 3, *SHAPE)
+        object.__setattr__(context, "predict", lambda image, sure=sure: sure)
+        object.__setattr__(context, "teach", lambda image, sure=sure: sure.softmax(1))
+        step = method(agreement_power=power).training_step(batch, context)
+        losses.append(float(step["supervised"]))
+    assert losses[1] < losses[0]  # of a network sure of background, the bar is contradicted
+
+
 def certain_context(fraction: float) -> StepContext:
     """With a teacher that is sure of background everywhere."""
     context = context_at(fraction)
@@ -129,7 +145,7 @@ def certain_context(fraction: float) -> StepContext:
 
 
 def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation(volumes: Volumes) -> None:
-    spss = method(teacher_trust=0.1, consistency_weight=0.8)
+    spss = method(teacher_trust=0.1, consistency_weight=0.8, agreement_power=0.0)
     loudness = []
     for batch in (volumes(2, 0), volumes(1, 1), volumes(1, 3)):
         trust = propagation_trust(batch, 1.0, spss.config)
@@ -172,7 +188,7 @@ def test_mixing_moves_the_truth_with_its_voxel(volumes: Volumes) -> None:
     batch, context = volumes(labelled=1, unlabelled=1), context_at(0.9)
     spss = method(mix_share=1.0, truth_weight=1.0)
     trust = propagation_trust(batch, 0.9, spss.config)
-    targets = spss._targets(batch, trust, context)
+    targets = spss._targets(batch, trust, context.teach(batch.image), context)
     assert not torch.equal(targets.image, batch.image)
     torch.testing.assert_close(targets.trust.sum(), trust.sum())
     certain = targets.trust[:, 0] == 1.0  # the annotated plane, now in two volumes

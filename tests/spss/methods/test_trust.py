@@ -6,7 +6,12 @@ import torch
 
 from spss.methods.batch import Batch
 from spss.methods.spss_config import SpssConfig
-from spss.methods.trust import propagation_age, propagation_trust
+from spss.methods.trust import (
+    agreement_counts,
+    propagation_age,
+    propagation_trust,
+    self_paced_trust,
+)
 
 Volumes = Callable[..., Batch]
 
@@ -87,3 +92,25 @@ def test_padding_and_silent_propagation_are_not_trusted(volumes: Volumes) -> Non
     trust = propagation_trust(batch, 0.3, SpssConfig(reliability_power=0.0))
     assert not trust[0, 10:].any()
     assert (trust[0, :10] > 0).all()
+
+
+def test_what_the_network_contradicts_is_trusted_less_but_never_what_was_drawn(
+    volumes: Volumes,
+) -> None:
+    batch, config = volumes(), SpssConfig(agreement_power=2.0, agreement_enough=0.8)
+    trust = propagation_trust(batch, 0.5, config)
+    believed = batch.pseudo_label * 0.95 + 0.05 / 3
+    believed[0, :, 10:] = believed[0, :, 10:].roll(1, 0)  # something else from slice 10 on
+    believed[0, :, 4] = believed[0, :, 4].roll(1, 0)  # and on the drawn slice
+    paced = self_paced_trust(trust, believed, batch, config)
+    assert torch.equal(paced[0, :10], trust[0, :10])
+    assert (trust[0, 10:] > 0).all()
+    assert (paced[0, 10:] < 0.01 * trust[0, 10:]).all()
+
+
+def test_agreement_counts_once_the_network_has_seen_something() -> None:
+    config = SpssConfig(agreement_start=0.2, agreement_start_age=0.3)
+    assert not agreement_counts(0.1, 0.1, config)
+    assert agreement_counts(0.1, 0.21, config)  # a short training goes by its length
+    assert agreement_counts(0.31, 0.02, config)  # a long one by what it has seen
+    assert not agreement_counts(1.0, 1.0, SpssConfig(agreement_power=0.0))
