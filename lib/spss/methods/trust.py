@@ -46,14 +46,11 @@ class TrustConfig:
         default=8.0, metadata={"help": "largest weight of an annotated voxel; propagated ones ≤ 1"}
     )
     agreement_power: float = field(
-        default=2.0,
-        metadata={"help": "trust x (the network's agreement / agreement_enough)^power; 0 = never"},
-    )
-    agreement_enough: float = field(
-        default=0.8, metadata={"help": "agreement from which a propagated voxel counts whole"}
+        default=0.0,
+        metadata={"help": "what the network's word counts against a propagated voxel; 2 is strong"},
     )
     agreement_start: float = field(
-        default=0.2, metadata={"help": "share of the training after which agreement counts"}
+        default=0.2, metadata={"help": "share of the training after which it counts"}
     )
     agreement_start_age: float = field(
         default=0.3, metadata={"help": "or age of the propagated labels, if sooner"}
@@ -112,10 +109,7 @@ def self_paced_trust(
         ``(B, X, Y, Z)`` float32, nowhere above ``trust``.
     """
     weights = agreement_weights(
-        probabilities,
-        batch.pseudo_label,
-        enough=config.agreement_enough,
-        power=config.agreement_power,
+        probabilities, batch.pseudo_label, trust, power=config.agreement_power
     )
     return torch.where(batch.annotated, trust, trust * weights)
 

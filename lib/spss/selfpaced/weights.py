@@ -30,32 +30,40 @@ def linear_weights(loss: Tensor, age: float) -> Tensor:
 
 
 def agreement_weights(
-    probabilities: Tensor, label: Tensor, *, enough: float = 0.8, power: float = 2.0
+    probabilities: Tensor, label: Tensor, trust: Tensor, *, power: float = 2.0
 ) -> Tensor:
-    """Gives w = min(1, a / a₀)^γ, a = Σ_c p_c t_c / Σ_c t_c²: less where p contradicts t.
+    """Gives w = min(1, r' / r): how much of a trust r in a label is left where p contradicts it.
 
-    a is the probability of a hard label t, and 1 where p says what a soft one says. In terms of the
-    loss L = -ln a, w = exp(-γ max(0, L - λ)) with the age λ = -ln a₀: what is easy counts whole;
-    the rest fades without being cut off, unlike `linear_weights`.
+    Bayes' rule for "the label is right", of which r was thought beforehand and a = Σ_c p_c t_c is
+    what the network says:
+
+        r' = r a^γ / (r a^γ + (1 - r) (1 - a)^γ).
+
+    What the network finds as likely as not, or likelier, keeps its trust: w ≤ 1, or the network
+    would teach itself. A trusted label withstands what a doubtful one does not.
 
     Args:
         probabilities: ``(B, C, *spatial)``, the network's; never gets a gradient.
         label: same shape, sums to one over C where it counts.
-        enough: a₀ in 0…1, the agreement from which a label counts whole.
-        power: γ; 0 trusts everything.
+        trust: ``(B, *spatial)``, r; above 1 it counts as 1, and w is 1.
+        power: γ, how much the network's word counts; 0 not at all.
 
     Returns:
         ``(B, *spatial)`` in 0…1.
     """
-    if not 0 < enough <= 1 or power < 0:
-        msg = f"Agreement needs 0 < enough ≤ 1 and power ≥ 0, got {enough} and {power}."
+    if power < 0:
+        msg = f"The power of an agreement must be 0 or more, got {power}."
         raise InputError(msg)
-    agreement = (probabilities.detach() * label).sum(1) / label.square().sum(1).clamp_min(_EPSILON)
-    return (agreement / enough).clamp(0, 1).pow(power)
+    agreement = (probabilities.detach() * label).sum(1) / label.sum(1).clamp_min(_LEAST)
+    agreement = agreement.clamp(_LEAST, 1 - _LEAST)
+    prior = trust.clamp(0, 1)
+    right, wrong = prior * agreement.pow(power), (1 - prior) * (1 - agreement).pow(power)
+    kept = right / (right + wrong).clamp_min(_LEAST**2) / prior.clamp_min(_LEAST**2)
+    return kept.clamp(0, 1)
 
 
-_EPSILON = 1e-3
-"""Against a division by zero where a label is absent."""
+_LEAST = 1e-4
+"""No network is surer than this that a label is right or wrong."""
 
 
 def _check_age(age: float) -> None:

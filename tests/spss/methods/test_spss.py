@@ -145,7 +145,7 @@ def certain_context(fraction: float) -> StepContext:
 
 
 def test_teacher_is_as_loud_as_it_has_more_to_say_than_propagation(volumes: Volumes) -> None:
-    spss = method(teacher_trust=0.1, consistency_weight=0.8, agreement_power=0.0)
+    spss = method(teacher_trust=0.1, consistency_weight=0.8)
     loudness = []
     for batch in (volumes(2, 0), volumes(1, 1), volumes(1, 3)):
         trust = propagation_trust(batch, 1.0, spss.config)

@@ -97,7 +97,7 @@ def test_padding_and_silent_propagation_are_not_trusted(volumes: Volumes) -> Non
 def test_what_the_network_contradicts_is_trusted_less_but_never_what_was_drawn(
     volumes: Volumes,
 ) -> None:
-    batch, config = volumes(), SpssConfig(agreement_power=2.0, agreement_enough=0.8)
+    batch, config = volumes(), SpssConfig(agreement_power=2.0)
     trust = propagation_trust(batch, 0.5, config)
     believed = batch.pseudo_label * 0.95 + 0.05 / 3
     believed[0, :, 10:] = believed[0, :, 10:].roll(1, 0)  # something else from slice 10 on
@@ -106,10 +106,11 @@ def test_what_the_network_contradicts_is_trusted_less_but_never_what_was_drawn(
     assert torch.equal(paced[0, :10], trust[0, :10])
     assert (trust[0, 10:] > 0).all()
     assert (paced[0, 10:] < 0.01 * trust[0, 10:]).all()
+    assert torch.equal(paced[1], trust[1])
 
 
 def test_agreement_counts_once_the_network_has_seen_something() -> None:
-    config = SpssConfig(agreement_start=0.2, agreement_start_age=0.3)
+    config = SpssConfig(agreement_power=2.0, agreement_start=0.2, agreement_start_age=0.3)
     assert not agreement_counts(0.1, 0.1, config)
     assert agreement_counts(0.1, 0.21, config)  # a short training goes by its length
     assert agreement_counts(0.31, 0.02, config)  # a long one by what it has seen

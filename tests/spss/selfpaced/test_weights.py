@@ -33,28 +33,41 @@ def test_age_must_be_positive() -> None:
         linear_weights(LOSS, 0.0)
 
 
-def test_what_the_network_believes_counts_whole_and_the_rest_fades_with_its_loss() -> None:
-    probability = torch.tensor([0.95, 0.8, 0.4, 0.01])
-    probabilities = torch.stack([1 - probability, probability])[None]
+def test_trust_left_in_a_contradicted_label_is_bayes_rule_and_never_grows() -> None:
+    believed = torch.tensor([0.9, 0.5, 0.3, 0.1])
+    probabilities = torch.stack([1 - believed, believed])[None]
     label = torch.tensor([0.0, 1.0])[None, :, None].expand(1, 2, 4)
-    weights = agreement_weights(probabilities, label, enough=0.8, power=2.0)[0]
-    loss, age = -probability.log(), -torch.tensor(0.8).log()
-    torch.testing.assert_close(weights, torch.exp(-2.0 * (loss - age).clamp_min(0)))
-    assert torch.equal(agreement_weights(probabilities, label, power=0.0), torch.ones(1, 4))
+    for prior in (0.2, 0.8):
+        trust = torch.full((1, 4), prior)
+        left = trust * agreement_weights(probabilities, label, trust, power=1.0)
+        right, wrong = prior * believed, (1 - prior) * (1 - believed)
+        torch.testing.assert_close(left[0, 2:], (right / (right + wrong))[2:])
+        assert left[0, :2].tolist() == pytest.approx([prior, prior])
 
 
-def test_a_soft_label_that_the_network_shares_counts_whole() -> None:
-    soft = torch.tensor([0.5, 0.3, 0.2])[None, :, None]
-    assert agreement_weights(soft, soft, enough=1.0).item() == pytest.approx(1.0)
-    assert agreement_weights(soft.roll(1, 1), soft, enough=1.0).item() < 0.8
-    absent = torch.zeros(1, 3, 1)
-    assert agreement_weights(soft, absent).item() == 0.0
+def test_a_trusted_label_withstands_what_a_doubtful_one_does_not() -> None:
+    probabilities = torch.tensor([0.7, 0.3])[None, :, None].expand(1, 2, 3)
+    label = torch.tensor([0.0, 1.0])[None, :, None].expand(1, 2, 3)
+    trust = torch.tensor([[0.1, 0.9, 8.0]])
+    weak, strong, drawn = agreement_weights(probabilities, label, trust)[0].tolist()
+    assert weak < 0.5 * strong
+    assert drawn == 1.0
+    assert agreement_weights(probabilities, label, trust, power=0.0).tolist() == [[1.0, 1.0, 1.0]]
 
 
-def test_agreement_has_no_gradient_and_sane_constants() -> None:
-    probabilities = torch.full((1, 2, 4), 0.5, requires_grad=True)
-    label = torch.full((1, 2, 4), 0.5)
-    assert not agreement_weights(probabilities, label).requires_grad
-    for wrong in ({"enough": 0.0}, {"enough": 1.5}, {"power": -1.0}):
-        with pytest.raises(InputError, match="Agreement needs 0 < enough"):
-            agreement_weights(probabilities, label, **wrong)
+def test_a_soft_label_that_the_network_shares_loses_nothing() -> None:
+    soft = torch.tensor([0.5, 0.5])[None, :, None]
+    trust = torch.full((1, 1), 0.4)
+    for probabilities in (soft, torch.tensor([1.0, 0.0])[None, :, None]):
+        assert agreement_weights(probabilities, soft, trust).item() == pytest.approx(1.0)
+
+
+def test_agreement_is_finite_where_nothing_is_known_and_has_no_gradient() -> None:
+    probabilities = torch.tensor([1.0, 0.0])[None, :, None].expand(1, 2, 2).requires_grad_()
+    label = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
+    weights = agreement_weights(probabilities, label, torch.tensor([[0.0, 0.5]]))
+    assert torch.isfinite(weights).all()
+    assert float(weights[0, 1]) < 1e-6
+    assert not weights.requires_grad
+    with pytest.raises(InputError, match="power of an agreement must be 0 or more"):
+        agreement_weights(probabilities, label, torch.ones(1, 2), power=-1.0)
