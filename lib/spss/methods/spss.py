@@ -48,9 +48,9 @@ class Spss(Method):
         w = w_T where annotated, else reliability^p · max(decay^(d · max(1, age)), far) · s
 
     (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
-    w_T gives what was drawn half of its patch's trust; s ≤ 1 is self-paced: less where the network,
-    once it has seen something, contradicts what was propagated, see `self_paced_trust`; w = 0 in
-    volumes without a label). The student learns
+    w_T gives what was drawn half of its patch's trust; s = 1, or, with ``agreement_power``, less
+    where the network contradicts what was propagated, see `self_paced_trust`; w = 0 in volumes
+    without a label). The student learns
 
         L = CE_w + Dice_w of the propagated soft label
             + c · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,

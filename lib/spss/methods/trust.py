@@ -97,7 +97,8 @@ def self_paced_trust(
 
     Networks learn what labels have in common before they learn their errors (Arpit et al., ICML
     2017), so what a network of some passes does not believe is more often wrong. What was drawn
-    keeps its trust. ``docs/research.md`` says what it is worth.
+    keeps its trust. Hippocampi gain and hearts in thick slices lose (``docs/benchmarks.md``), so it
+    is off by default.
 
     Args:
         trust: ``(B, X, Y, Z)`` of `propagation_trust`.

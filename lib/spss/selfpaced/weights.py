@@ -57,9 +57,8 @@ def agreement_weights(
     agreement = (probabilities.detach() * label).sum(1) / label.sum(1).clamp_min(_LEAST)
     agreement = agreement.clamp(_LEAST, 1 - _LEAST)
     prior = trust.clamp(0, 1)
-    right, wrong = prior * agreement.pow(power), (1 - prior) * (1 - agreement).pow(power)
-    kept = right / (right + wrong).clamp_min(_LEAST**2) / prior.clamp_min(_LEAST**2)
-    return kept.clamp(0, 1)
+    right, wrong = agreement.pow(power), (1 - agreement).pow(power)
+    return (right / (prior * right + (1 - prior) * wrong)).clamp_max(1)
 
 
 _LEAST = 1e-4

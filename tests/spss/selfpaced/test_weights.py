@@ -55,6 +55,13 @@ def test_a_trusted_label_withstands_what_a_doubtful_one_does_not() -> None:
     assert agreement_weights(probabilities, label, trust, power=0.0).tolist() == [[1.0, 1.0, 1.0]]
 
 
+@pytest.mark.parametrize("power", [2.0, 6.0])
+def test_nothing_contradicts_what_is_certain(power: float) -> None:
+    probabilities = torch.tensor([1.0, 0.0])[None, :, None]
+    label = torch.tensor([0.0, 1.0])[None, :, None]
+    assert agreement_weights(probabilities, label, torch.ones(1, 1), power=power).item() == 1.0
+
+
 def test_a_soft_label_that_the_network_shares_loses_nothing() -> None:
     soft = torch.tensor([0.5, 0.5])[None, :, None]
     trust = torch.full((1, 1), 0.4)
