@@ -45,7 +45,7 @@ SPSS_VARIANTS = (
     Variant("spss", "no_decay", {"decay": 1.0}),
     Variant("spss", "no_far_trust", {"far_trust": 0.0}),
     Variant("spss", "fixed_truth_weight", {"truth_share": 1.0}),
-    Variant("spss", "with_self_paced_trust", {"agreement_power": 2.0}),
+    Variant("spss", "no_self_paced_trust", {"agreement_power": 0.0}),
     Variant("spss", "with_mixing", {"mix_share": 0.5}),
     Variant("spss", "with_feedback", {"registration_steps": 2}),
 )

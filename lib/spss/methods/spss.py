@@ -17,16 +17,11 @@ from spss.methods.method import LabelledVolume, Method, StepContext, StepLosses
 from spss.methods.registration_feedback import RegistrationFeedback
 from spss.methods.schedule import shared_batch
 from spss.methods.spss_config import SpssConfig
-from spss.methods.trust import (
-    agreement_counts,
-    propagation_age,
-    propagation_trust,
-    self_paced_trust,
-)
+from spss.methods.trust import propagation_age, propagation_trust, self_paced_trust
 from spss.mixing import block_mask, cut_mix
 from spss.refinement import fuse, reliability_teacher_share
 from spss.refinement.fusion import certainty
-from spss.selfpaced import entropy, most_likely, select_class_blind, select_class_wise
+from spss.selfpaced import Slowdown, entropy, most_likely, select_class_blind, select_class_wise
 from spss.types import SpacingMm
 
 
@@ -48,9 +43,9 @@ class Spss(Method):
         w = w_T where annotated, else reliability^p · max(decay^(d · max(1, age)), far) · s
 
     (d slices from the nearest annotated plane; far > 0 on background beyond the structure's reach;
-    w_T gives what was drawn half of its patch's trust; s = 1, or, with ``agreement_power``, less
-    where the network contradicts what was propagated, see `self_paced_trust`; w = 0 in volumes
-    without a label). The student learns
+    w_T gives what was drawn half of its patch's trust; s < 1 where the teacher contradicts what was
+    propagated, see `self_paced_trust`, else 1; w = 0 in volumes without a label). The student
+    learns
 
         L = CE_w + Dice_w of the propagated soft label
             + c · min(1, κ sum(u) / sum(w)) · (CE_uv + Dice_uv) of the teacher's soft prediction,
@@ -64,6 +59,9 @@ class Spss(Method):
     c grows from half of the training on. Long trainings go by the age of the propagated labels
     instead: the teacher speaks from ``start_age`` (50 passes), and at age 1 (80), when the student
     begins to learn the labels' errors by heart, stops following it (`LateTeacher`).
+
+    A teacher contradicts propagation, s < 1, only if learning had slowed down (`Slowdown`) when it
+    began to teach: until then what it does not believe may be what it has yet to learn.
     """
 
     name = "spss"
@@ -80,6 +78,7 @@ class Spss(Method):
             start_age=self.config.start_age,
             ramp=self.config.ramp_length,
         )
+        self.slowdown = Slowdown()
         self.feedback: RegistrationFeedback | None = None
         if self.config.registration_steps > 0:
             self.feedback = RegistrationFeedback(device, class_count=class_count)
@@ -96,23 +95,22 @@ class Spss(Method):
         age = propagation_age(batch.passes, context.iteration, config)
         trust = propagation_trust(batch, age, config)
         weight = config.consistency_weight * self.teacher.weight(age, context.fraction)
-        self_paced = agreement_counts(age, context.fraction, config)
         if weight == 0:
             logits = context.predict(batch.image)
-            if self_paced:
-                trust = self_paced_trust(trust, logits.detach().softmax(1), batch, config)
             loss = segmentation_loss(
                 logits, batch.pseudo_label, trust, dice_weight=config.dice_weight
             )
+            self.slowdown.add(age, float(loss.detach()))
             if self.feedback is not None:
                 self.feedback.remember(batch, batch.pseudo_label)
             return {"loss": loss, "supervised": loss.detach()}
         taught = self.teacher.of(context, age).teach(batch.image)
-        if self_paced:
+        if self.slowdown.value >= config.agreement_slowdown:
             trust = self_paced_trust(trust, taught, batch, config)
         targets = self._targets(batch, trust, taught, context)
         view = targets.image + config.noise * context.noise_like(targets.image)
-        return self._losses(view, targets, weight, context)
+        losses = self._losses(view, targets, weight, context)
+        return {**losses, "slowdown": losses["loss"].new_tensor(self.slowdown.value)}
 
     def after_step(self, batch: Batch, context: StepContext) -> dict[str, float]:
         """Feedback: the registration learns from images and from this step's refined labels."""
@@ -130,7 +128,10 @@ class Spss(Method):
 
     def state_dict(self) -> dict[str, Any]:
         """The teacher's, and the registration's where there is feedback."""
-        state: dict[str, Any] = {"teacher": self.teacher.state_dict()}
+        state: dict[str, Any] = {
+            "teacher": self.teacher.state_dict(),
+            "slowdown": self.slowdown.state_dict(),
+        }
         if self.feedback is not None:
             state["registration"] = self.feedback.state_dict()
         return state
@@ -138,6 +139,7 @@ class Spss(Method):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what ``state_dict`` returned."""
         self.teacher.load_state_dict(state["teacher"])
+        self.slowdown.load_state_dict(state["slowdown"])
         if self.feedback is not None:
             self.feedback.load_state_dict(state["registration"])
 

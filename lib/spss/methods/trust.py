@@ -46,14 +46,12 @@ class TrustConfig:
         default=8.0, metadata={"help": "largest weight of an annotated voxel; propagated ones ≤ 1"}
     )
     agreement_power: float = field(
-        default=0.0,
-        metadata={"help": "what the network's word counts against a propagated voxel; 2 is strong"},
+        default=2.0,
+        metadata={"help": "what the teacher's word counts against a propagated voxel; 0: nothing"},
     )
-    agreement_start: float = field(
-        default=0.2, metadata={"help": "share of the training after which it counts"}
-    )
-    agreement_start_age: float = field(
-        default=0.3, metadata={"help": "or age of the propagated labels, if sooner"}
+    agreement_slowdown: float = field(
+        default=0.7,
+        metadata={"help": "slowdown of learning from which it counts, see `Slowdown`; 0: always"},
     )
 
 
@@ -96,13 +94,12 @@ def self_paced_trust(
     """Trust in propagated voxels, less where the network contradicts them (`agreement_weights`).
 
     Networks learn what labels have in common before they learn their errors (Arpit et al., ICML
-    2017), so what a network of some passes does not believe is more often wrong. What was drawn
-    keeps its trust. Hippocampi gain and hearts in thick slices lose (``docs/benchmarks.md``), so it
-    is off by default.
+    2017), so what a network that has learned the former does not believe is more often wrong. What
+    was drawn keeps its trust.
 
     Args:
         trust: ``(B, X, Y, Z)`` of `propagation_trust`.
-        probabilities: ``(B, C, X, Y, Z)`` of the network on the batch, student or teacher.
+        probabilities: ``(B, C, X, Y, Z)`` of the network on the batch.
         batch: with propagated labels.
         config: see `TrustConfig`.
 
@@ -113,12 +110,6 @@ def self_paced_trust(
         probabilities, batch.pseudo_label, trust, power=config.agreement_power
     )
     return torch.where(batch.annotated, trust, trust * weights)
-
-
-def agreement_counts(age: float, fraction: float, config: TrustConfig) -> bool:
-    """Whether the network has seen enough for its agreement to say something."""
-    late = fraction > config.agreement_start or age > config.agreement_start_age
-    return config.agreement_power > 0 and late
 
 
 def propagation_age(passes: float, iteration: int, config: TrustConfig) -> float:

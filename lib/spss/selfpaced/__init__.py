@@ -6,11 +6,13 @@ from spss.selfpaced.selection import (
     select_class_blind,
     select_class_wise,
 )
+from spss.selfpaced.slowdown import Slowdown
 from spss.selfpaced.uncertainty import TeacherOpinion, entropy, most_likely, teacher_opinion
 from spss.selfpaced.weights import agreement_weights, hard_weights, linear_weights
 
 __all__ = [
     "Pace",
+    "Slowdown",
     "TeacherOpinion",
     "agreement_weights",
     "boundary_voxels",

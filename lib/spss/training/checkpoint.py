@@ -16,7 +16,7 @@ from spss.training.engine import TrainingState
 from spss.training.loader import BatchLoader
 from spss.volumes import replace_atomically
 
-FORMAT = 3
+FORMAT = 4
 
 WRITING_SHARE = 0.05
 """Of the time that may go into checkpoints. Where a round takes half a second, a file a round took

@@ -116,20 +116,50 @@ def test_the_teacher_never_contradicts_an_annotated_voxel(volumes: Volumes) -> N
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("fraction", [0.4, 1.0], ids=["student", "teacher"])
-def test_a_label_that_the_network_contradicts_teaches_less(
-    volumes: Volumes, fraction: float
+def slowed(spss: Spss, *, falls_to: float) -> Spss:
+    """As if it had trained until its loss fell to a share of what it was half the time ago."""
+    for index in range(60):
+        spss.slowdown.add(index / 80, 1.0 if index < 30 else falls_to)
+    return spss
+
+
+@pytest.mark.parametrize(("falls_to", "heard"), [(0.9, True), (0.5, False)])
+def test_teacher_contradicts_labels_only_if_learning_had_slowed_down(
+    volumes: Volumes, falls_to: float, heard: bool
 ) -> None:
-    """Before the teacher speaks the student's own belief counts, then the teacher's."""
+    """Student and teacher are sure of background, so that the organ is contradicted."""
     batch, losses = volumes(labelled=1, unlabelled=0), []
+    sure = torch.tensor([9.0, 0.0, 0.0]).reshape(1, 3, 1, 1, 1).expand(1, 3, *SHAPE)
     for power in (0.0, 2.0):
-        context = context_at(fraction)
-        sure = torch.tensor([9.0, 0.0, 0.0]).reshape(1, 3, 1, 1, 1).expand(1, 3, *SHAPE)
-        object.__setattr__(context, "predict", lambda image, sure=sure: sure)
-        object.__setattr__(context, "teach", lambda image, sure=sure: sure.softmax(1))
-        step = method(agreement_power=power).training_step(batch, context)
-        losses.append(float(step["supervised"]))
-    assert losses[1] < losses[0]  # of a network sure of background, the bar is contradicted
+        context = certain_context(1.0)
+        object.__setattr__(context, "predict", lambda image: sure)
+        spss = slowed(method(agreement_power=power, noise=0.0), falls_to=falls_to)
+        losses.append(float(spss.training_step(batch, context)["supervised"]))
+    assert losses[1] < losses[0] if heard else losses[1] == losses[0]
+
+
+def test_the_student_contradicts_no_label(volumes: Volumes) -> None:
+    losses = []
+    for power in (0.0, 2.0):
+        spss = slowed(method(agreement_power=power), falls_to=0.9)
+        losses.append(float(spss.training_step(volumes(), context_at(0.4))["supervised"]))
+    assert losses[0] == losses[1]
+
+
+def test_how_much_learning_slows_down_is_noted_until_the_teacher_speaks(volumes: Volumes) -> None:
+    spss = method(learned_passes=80, learned_steps=1)
+    for passes in range(20):
+        batch = replace(volumes(), passes=float(passes))
+        spss.training_step(batch, replace(context_at(0.1), iteration=100))
+    noted = spss.slowdown.value
+    assert noted == pytest.approx(1.0, abs=0.2)  # this student never learns
+    step = spss.training_step(
+        replace(volumes(), passes=60.0), replace(context_at(0.2), iteration=100)
+    )
+    assert float(step["slowdown"]) == pytest.approx(noted)
+    resumed = method()
+    resumed.load_state_dict(spss.state_dict())
+    assert resumed.slowdown.value == noted
 
 
 def certain_context(fraction: float) -> StepContext:

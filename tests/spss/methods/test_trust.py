@@ -7,7 +7,6 @@ import torch
 from spss.methods.batch import Batch
 from spss.methods.spss_config import SpssConfig
 from spss.methods.trust import (
-    agreement_counts,
     propagation_age,
     propagation_trust,
     self_paced_trust,
@@ -107,11 +106,3 @@ def test_what_the_network_contradicts_is_trusted_less_but_never_what_was_drawn(
     assert (trust[0, 10:] > 0).all()
     assert (paced[0, 10:] < 0.01 * trust[0, 10:]).all()
     assert torch.equal(paced[1], trust[1])
-
-
-def test_agreement_counts_once_the_network_has_seen_something() -> None:
-    config = SpssConfig(agreement_power=2.0, agreement_start=0.2, agreement_start_age=0.3)
-    assert not agreement_counts(0.1, 0.1, config)
-    assert agreement_counts(0.1, 0.21, config)  # a short training goes by its length
-    assert agreement_counts(0.31, 0.02, config)  # a long one by what it has seen
-    assert not agreement_counts(1.0, 1.0, SpssConfig(agreement_power=0.0))
