@@ -56,6 +56,9 @@ def select_class_wise(
 
     Returns:
         ``(B, *spatial)`` bool.
+
+    Raises:
+        InputError: a rate or a class is out of range, or the shapes differ.
     """
     _check_rate(rate)
     if uncertainty.shape != classes.shape:
@@ -64,20 +67,17 @@ def select_class_wise(
             f"{tuple(classes.shape)} and {tuple(uncertainty.shape)}."
         )
         raise InputError(msg)
-    strata, rates = classes.long(), [rate] * class_count
-    if boundary_rate is not None:
+    strata, rates = classes, [rate] * class_count
+    if boundary_rate is None:
+        _check_classes(classes, class_count)
+    else:
         _check_rate(boundary_rate)
-        strata = strata + class_count * boundary_voxels(classes, class_count).long()
+        strata = strata + class_count * boundary_voxels(classes, class_count)
         rates = rates + [boundary_rate] * class_count
     if valid is not None:
-        strata = torch.where(valid, strata, -1)
-    selected = torch.zeros(uncertainty.shape, dtype=torch.bool, device=uncertainty.device)
-    for image, stratum, chosen in zip(uncertainty, strata, selected, strict=True):
-        for index, share in enumerate(rates):
-            members = stratum == index
-            values = image[members]
-            chosen[members] = _lowest(values, math.ceil(share * values.numel() - 1e-9))
-    return selected
+        strata = torch.where(valid, strata, len(rates))
+    pairs = zip(uncertainty.flatten(1), strata.flatten(1), strict=True)
+    return torch.stack([_by_stratum(*pair, rates) for pair in pairs]).view_as(uncertainty)
 
 
 def boundary_voxels(classes: Tensor, class_count: int) -> Tensor:
@@ -90,12 +90,7 @@ def boundary_voxels(classes: Tensor, class_count: int) -> Tensor:
     Returns:
         ``(B, *spatial)`` bool. The volume's border is no boundary.
     """
-    if classes.numel() and (int(classes.min()) < 0 or int(classes.max()) >= class_count):
-        msg = (
-            f"Classes must lie in 0…{class_count - 1}, got {int(classes.min())}…"
-            f"{int(classes.max())}."
-        )
-        raise InputError(msg)
+    _check_classes(classes, class_count)
     boundary = torch.zeros(classes.shape, dtype=torch.bool, device=classes.device)
     for axis in range(1, classes.ndim):
         length = classes.shape[axis]
@@ -103,6 +98,21 @@ def boundary_voxels(classes: Tensor, class_count: int) -> Tensor:
         before = [0, 0] * (classes.ndim - 1 - axis)
         boundary |= F.pad(differs, [*before, 1, 0]) | F.pad(differs, [*before, 0, 1])
     return boundary
+
+
+def _by_stratum(uncertainty: Tensor, strata: Tensor, rates: list[float]) -> Tensor:
+    """Mask of the least uncertain share of each stratum of an image; none of what has no rate.
+
+    Sorting by stratum, a few small numbers, costs less than a mask for each.
+    """
+    strata, order = strata.to(torch.int16).sort(stable=True)
+    counts = strata.bincount(minlength=len(rates) + 1).tolist()
+    parts = uncertainty[order].split(counts)
+    lowest = [
+        _lowest(part, math.ceil(rate * part.numel() - 1e-9))
+        for part, rate in zip(parts, [*rates, 0.0], strict=True)
+    ]
+    return torch.empty_like(order, dtype=torch.bool).scatter_(0, order, torch.cat(lowest))
 
 
 def _lowest(values: Tensor, count: int) -> Tensor:
@@ -118,6 +128,15 @@ def _lowest(values: Tensor, count: int) -> Tensor:
     threshold = values.kthvalue(count).values
     below, ties = values < threshold, values == threshold
     return below | (ties & (ties.cumsum(0) <= count - below.sum()))
+
+
+def _check_classes(classes: Tensor, class_count: int) -> None:
+    if classes.numel() == 0:
+        return
+    lowest, highest = (int(each) for each in classes.aminmax())
+    if lowest < 0 or highest >= class_count:
+        msg = f"Classes must lie in 0…{class_count - 1}, got {lowest}…{highest}."
+        raise InputError(msg)
 
 
 def _check_rate(rate: float) -> None:

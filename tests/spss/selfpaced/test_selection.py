@@ -112,3 +112,5 @@ def test_bad_input_is_refused() -> None:
         )
     with pytest.raises(InputError, match=r"Classes must lie in 0…1, got 0…5"):
         boundary_voxels(torch.tensor([[0, 5]]), 2)
+    with pytest.raises(InputError, match=r"Classes must lie in 0…1, got -1…0"):
+        select_class_wise(torch.zeros(1, 2), torch.tensor([[0, -1]]), 0.5, class_count=2)
