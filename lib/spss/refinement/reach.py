@@ -50,5 +50,5 @@ def _dilated(foreground: Tensor, spacing_mm: SpacingMm, reach_mm: float) -> Tens
             place = torch.arange(size, device=grown.device)
             last = (place + steps + 1).clamp(max=size)
             first = (place - steps).clamp(min=0)
-            grown = (count[..., last] > count[..., first]).movedim(-1, axis)
+            grown = (count.index_select(-1, last) > count.index_select(-1, first)).movedim(-1, axis)
     return grown

@@ -67,15 +67,14 @@ def select_class_wise(
             f"{tuple(classes.shape)} and {tuple(uncertainty.shape)}."
         )
         raise InputError(msg)
-    strata, rates = classes, [rate] * class_count
-    if boundary_rate is None:
-        _check_classes(classes, class_count)
-    else:
+    _check_classes(classes, class_count)
+    strata, rates = classes.to(torch.int16), [rate] * class_count
+    if boundary_rate is not None:
         _check_rate(boundary_rate)
-        strata = strata + class_count * boundary_voxels(classes, class_count)
+        strata = strata + class_count * boundary_voxels(strata, class_count).to(torch.int16)
         rates = rates + [boundary_rate] * class_count
     if valid is not None:
-        strata = torch.where(valid, strata, len(rates))
+        strata = strata.masked_fill(~valid, len(rates))
     pairs = zip(uncertainty.flatten(1), strata.flatten(1), strict=True)
     return torch.stack([_by_stratum(*pair, rates) for pair in pairs]).view_as(uncertainty)
 
@@ -105,7 +104,7 @@ def _by_stratum(uncertainty: Tensor, strata: Tensor, rates: list[float]) -> Tens
 
     Sorting by stratum, a few small numbers, costs less than a mask for each.
     """
-    strata, order = strata.to(torch.int16).sort(stable=True)
+    strata, order = strata.sort(stable=True)
     counts = strata.bincount(minlength=len(rates) + 1).tolist()
     parts = uncertainty[order].split(counts)
     lowest = [
