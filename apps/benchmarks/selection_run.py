@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from spss.datasets import Dataset, load_label_of, make_budget, open_decathlon, split
+from spss.methods.constants import make_config
 from spss.methods.spss import Spss
 from spss.methods.spss_config import SpssConfig
 from spss.selfpaced import entropy, select_class_blind
@@ -26,7 +27,6 @@ from spss.training.patches import PatchCutter
 from spss.training.prepare import prepare_cases
 from spss.training.settings import TrainingSettings
 from spss_apps.benchmarks.training_run import Run, code_digest, main, training_cases
-from spss_apps.benchmarks.training_variants import make_config
 
 VOLUMES = 12
 """Unlabelled volumes that are looked at; three batches."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spss.errors import InputError
-from spss_apps.benchmarks.training_variants import make_config
+from spss.methods.constants import make_config
 
 if TYPE_CHECKING:
     from spss.methods import Batch

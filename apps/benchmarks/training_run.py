@@ -29,7 +29,6 @@ from spss.datasets import (
 )
 from spss.metrics import METRICS, segmentation_scores, summarise
 from spss.volumes import read_image, read_label, replace_atomically
-from spss_apps.benchmarks.training_variants import make_config
 
 if TYPE_CHECKING:
     from spss.inference import Predictor
@@ -79,6 +78,7 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
     """Trains on the budget, predicts the test split, and returns everything worth keeping."""
     # all that is needed is imported before the training: the code may change while it runs
     from spss.inference import Predictor
+    from spss.methods.constants import make_config
     from spss.training import train
 
     code = code_digest()

@@ -22,6 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default=DEFAULT_METHOD, help=f"training method (default {DEFAULT_METHOD})"
     )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        dest="constants",
+        metavar="NAME=VALUE",
+        help="constants of the method that differ from their defaults; an unknown name lists them",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--iterations", type=int, metavar="N", help="steps (default 600)")
@@ -40,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from spss.datasets import load_label_of
+    from spss.methods.constants import make_config, read_constants
     from spss.training import TrainingCase, train
 
+    constants = read_constants(args.method, args.constants)
     dataset, annotations, taken = _annotated_set.open_set(args)
     load = partial(load_label_of, annotations=annotations, class_count=len(dataset.class_names))
     result = train(
@@ -49,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         dataset.class_names,
         out=args.out,
         method=args.method,
+        method_config=make_config(args.method, constants),
         iterations=args.iterations,
         minutes=args.minutes,
         seed=args.seed,

@@ -125,11 +125,17 @@ def decide(
 
 
 def check_same(given: TrainingOptions, kept: TrainingSettings) -> None:
-    """Raises InputError if a resumed training was asked for with another method or seed."""
-    for what, now, before in (
-        ("method", given.method, kept.method),
-        ("seed", given.seed, kept.seed),
-    ):
+    """Raises InputError if a resumed training was asked for with another method or seed.
+
+    Or with other constants of the method; where none are given, those of before go on.
+    """
+    asked: dict[str, Any] = {"method": given.method, "seed": given.seed}
+    had: dict[str, Any] = {"method": kept.method, "seed": kept.seed}
+    if given.method == kept.method and given.method_config is not None:
+        asked |= asdict(given.method_config)
+        had |= kept.method_config
+    for what, now in asked.items():
+        before = had.get(what)
         if now != before:
             msg = (
                 f"The training to resume has {what} {before!r}, but {now!r} was asked for: use "

@@ -88,7 +88,7 @@ def test_every_variant_of_the_ablation_is_one_that_its_method_knows():
         labels = [variant.label for variant in (whole, *others)]
         assert len(set(labels)) == len(labels)
         for variant in (whole, *others):
-            from spss_apps.benchmarks.training_variants import make_config
+            from spss.methods.constants import make_config
 
             config = make_config(variant.method, variant.constants)
             for name, value in variant.constants.items():

@@ -5,7 +5,7 @@ import pytest
 from spss.errors import InputError
 from spss_apps.benchmarks.training_run import Run
 from spss_apps.benchmarks.training_table import method_label
-from spss_apps.benchmarks.training_variants import Variant, make_config, parse_variant
+from spss_apps.benchmarks.training_variants import Variant, parse_variant
 
 OLD = {"data": "d/Set", "budget": "1x20", "axis": 0, "method": "spss", "seed": 1, "iterations": 9}
 
@@ -33,13 +33,6 @@ def test_a_variant_is_read_with_the_kinds_of_its_constants():
 def test_a_wrong_variant_says_what_is_wrong(text, reason):
     with pytest.raises(InputError, match=reason):
         parse_variant(text)
-
-
-def test_constants_become_a_config_and_their_absence_the_defaults():
-    assert make_config("spss", {}) is None
-    assert make_config("spss", {"selection": False}).selection is False
-    with pytest.raises(InputError, match="no constant"):
-        make_config("masked", {"selection": False})
 
 
 def test_runs_of_old_files_keep_their_names_and_variants_get_their_own():

@@ -48,6 +48,20 @@ def test_resuming_a_finished_training_does_nothing_more(data, model, capsys):
     assert "3 iterations" in capsys.readouterr().out
 
 
+def test_constants_of_the_method_can_be_set_and_belong_to_the_training(data, tmp_path, capsys):
+    out = tmp_path / "model"
+    assert _train(data.root, out, "pseudo", 2, "--set", "distance_decay=0.5") == 0
+    config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    assert config["training"]["method_config"]["distance_decay"] == 0.5
+    capsys.readouterr()
+    assert _train(data.root, out, "pseudo", 3, "--resume", "--set", "distance_decay=0.6") == 2
+    assert "distance_decay 0.5, but 0.6 was asked for" in capsys.readouterr().err
+    assert _train(data.root, out, "pseudo", 3, "--resume") == 0  # goes on with those of before
+    assert _train(data.root, tmp_path / "other", "pseudo", 2, "--set", "decay=1") == 2
+    assert "pseudo has no constant 'decay'" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_labels_outside_the_named_planes_are_never_read(data, tmp_path):
     from spss.datasets import load_label_of, read_annotations
 
