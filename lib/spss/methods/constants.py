@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -56,8 +57,11 @@ def _as_kind_of(default: Any, text: str, name: str) -> Any:
             raise InputError(msg)
         return text == "True"
     try:
-        return type(default)(text)
-    except ValueError as error:
+        value = type(default)(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
         kind = "whole number" if isinstance(default, int) else "number"
         msg = f"{name} must be a {kind} such as {default}, got {text!r}."
-        raise InputError(msg) from error
+        raise InputError(msg)
+    return value

@@ -17,6 +17,8 @@ def test_constants_are_read_as_the_kind_they_are_of():
         ("spss", "magic=1", r"spss has no constant 'magic': choose among .*decay=0\.8"),
         ("spss", "selection=0", "is a switch"),
         ("spss", "noise=much", r"noise must be a number such as 0\.1, got 'much'"),
+        ("spss", "noise=nan", "noise must be a number"),
+        ("spss", "decay=inf", "decay must be a number"),
         ("spss", "negatives=1.5", "negatives must be a whole number such as 50"),
         ("nothing", "noise=1", "no training method"),
     ],
