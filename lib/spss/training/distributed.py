@@ -7,6 +7,7 @@ network: methods may then run the student several times a step and leave its hea
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,13 @@ def join_processes(device: torch.device) -> None:
     """Joins the group that ``torchrun`` announces in the environment; alone it does nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.distributed.is_initialized():
         idist.initialize("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Ends the group's threads; left to the interpreter, they now and then abort it (SIGABRT)."""
+    if torch.distributed.is_initialized():
+        idist.finalize()
 
 
 def own_device(device: torch.device) -> torch.device:

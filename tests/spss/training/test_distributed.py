@@ -8,13 +8,17 @@ import pytest
 import torch
 
 SCRIPT = """
-import sys
+import atexit, os, sys
 from pathlib import Path
+
+import torch
 
 from spss.datasets import load_label_of, open_decathlon, read_annotations
 from spss.training import TrainingCase, train
 
 root, out, batch_size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+end = out / f"in_group_at_the_end_{os.environ.get('RANK')}"
+atexit.register(lambda: end.write_text(str(torch.distributed.is_initialized())))
 dataset = open_decathlon(root)
 annotations = read_annotations(root / "planes.json", dataset)
 cases = [
@@ -86,6 +90,8 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(
     _run([str(script), root, str(tmp_path / "one"), str(2 * batch_size)], tmp_path)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     _run([*launcher, str(script), root, str(tmp_path / "two"), str(batch_size)], tmp_path)
+    for rank in "01":  # the group's threads are ended before the interpreter is
+        assert (tmp_path / "two" / f"in_group_at_the_end_{rank}").read_text() == "False"
     assert np.allclose(_losses(tmp_path / "one"), _losses(tmp_path / "two"), rtol=1e-3)
     volume = read_image(phantoms.cases[0].image)
     one, two = (
