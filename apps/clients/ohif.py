@@ -198,10 +198,16 @@ class Ohif:
         self.page.evaluate(JUMP, [view, index])
         self.page.wait_for_timeout(_SETTLE_MS)  # a view is drawn with one of the next frames
 
-    def wait_for_colour(self, least: int, view: str = "mpr-axial") -> None:
-        """Waits until a segmentation covers more than ``least`` pixels of a view."""
+    def is_coloured(self, least: int, view: str = "mpr-axial", *, within_ms: int = WAIT_MS) -> bool:
+        """Whether a segmentation covers more than ``least`` pixels of a view, now or soon."""
+        from playwright.sync_api import TimeoutError as NotInTime
+
         wait = f"([view, least]) => ({COLOURED})(view) > least"
-        self.page.wait_for_function(wait, arg=[view, least])
+        try:
+            self.page.wait_for_function(wait, arg=[view, least], timeout=within_ms)
+        except NotInTime:
+            return False
+        return True
 
     def coloured_pixels(self, view: str = "mpr-axial") -> int:
         """Pixels of a view that are not grey, which on MR and CT only a segmentation makes."""

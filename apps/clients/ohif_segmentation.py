@@ -17,6 +17,12 @@ _LOADING_S = 5.0
 _TRIES = 2
 """Of either end: the slice shown before may be the one that the wrong end leads to."""
 
+_TURNS = 5
+"""Of the wheel, away from a slice and back to it, before it is said to show no label."""
+
+_DRAWING_MS = 30_000
+"""A label that is drawn at all is drawn within this time, on a busy machine too."""
+
 _PLACED = """() => {
   const segmentation = services.segmentationService.getSegmentations()[0];
   const labelmap = segmentation.representationData.Labelmap;
@@ -90,6 +96,34 @@ def jump_to(viewer: Ohif, series: Series, index: int, view: str | None = None) -
         if shown == index:
             return
     msg = f"OHIF shows slice {shown} where slice {index} was asked for."
+    raise ValueError(msg)
+
+
+def jump_to_label(
+    viewer: Ohif, series: Series, index: int, *, least: int, view: str | None = None
+) -> None:
+    """Shows a slice with a label on it, and waits until the label is drawn over the image.
+
+    A page that is still adding a segmentation to its view may leave out the slice it is sent to
+    meanwhile. Then this does as a user does: turns to the next slice and back.
+
+    Args:
+        viewer: a page with the series open.
+        series: whose slice is meant.
+        index: of the slice, in the order of ``series``.
+        least: pixels of the view that the label covers at least.
+        view: name of a view along the acquisition; None = the active one.
+
+    Raises:
+        ValueError: no label is drawn there.
+    """
+    view = view or viewer.active_view()
+    for _ in range(_TURNS):
+        jump_to(viewer, series, index, view)
+        if viewer.is_coloured(least, view, within_ms=_DRAWING_MS):
+            return
+        jump_to(viewer, series, index + 1 if index + 1 < series.shape[2] else index - 1, view)
+    msg = f"OHIF draws no label of more than {least} pixels over slice {index}."
     raise ValueError(msg)
 
 

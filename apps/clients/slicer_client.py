@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 SKIPPED = ("background", "foreground_scribbles", "background_scribbles")
 """Segments that are not exported, though they count in ``label_info``'s ``idx``."""
 
+FIRST_LOOK_S = 5.0
+"""The module's timer: a training that was started is looked at after this time, not at once."""
+
 Mask = NDArray[np.bool_]
 
 

@@ -15,7 +15,7 @@ from spss_apps.clients.labelled_series import labelled_series
 from spss_apps.clients.labelling import infer, series_of, submit_plane
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif_drawing import download, draw, open_to_draw, upload
-from spss_apps.clients.ohif_segmentation import jump_to
+from spss_apps.clients.ohif_segmentation import jump_to, jump_to_label
 from spss_apps.clients.pacs_server import PacsServer
 
 NAMES = ("anterior", "posterior")
@@ -50,8 +50,7 @@ def test_the_panel_shows_models_and_strategies_and_the_result_on_the_right_voxel
         expected = infer(pacs_server, model, uid, tmp_path)
         assert (expected > 0).any()
         assert_same_voxels(viewer.labelmap(), expected)
-    jump_to(viewer, slices, index, ACQUIRED)
-    viewer.wait_for_colour(500)
+    jump_to_label(viewer, slices, index, least=500, view=ACQUIRED)
     drawn = viewer.coloured_pixels()
     viewer.screenshot(pictures / "ohif-3-propagated.png")
     empty = next(k for k in range(expected.shape[2]) if not expected[:, :, k].any())

@@ -23,7 +23,7 @@ from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.dicom_series import SAGITTAL, make_series
 from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.ohif_drawing import download, open_to_draw, upload
-from spss_apps.clients.ohif_segmentation import jump_to, open_segmentation, shown_classes
+from spss_apps.clients.ohif_segmentation import jump_to_label, open_segmentation, shown_classes
 from spss_apps.clients.pacs_server import PacsServer
 from spss_apps.clients.slicer_client import Loaded, SlicerClient
 
@@ -70,8 +70,7 @@ def test_the_voxels_are_the_same_at_every_stop_and_back(
     )
     open_segmentation(viewer, "SPSS labels, 1 plane")
     assert np.array_equal(shown_classes(viewer, series, NAMES), drawn)
-    jump_to(viewer, series, plane.index if axis == 2 else series.shape[2] // 3)
-    viewer.wait_for_colour(20, viewer.active_view())
+    jump_to_label(viewer, series, plane.index if axis == 2 else series.shape[2] // 3, least=20)
     if case == "axial plane":
         viewer.screenshot(pictures / "ohif-8-loaded.png")
 

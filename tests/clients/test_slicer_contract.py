@@ -17,7 +17,12 @@ from spss.suggestion import list_strategies
 from spss_app.dicomweb.series import Series
 from spss_apps.clients.cohort import Cohort
 from spss_apps.clients.pacs_server import PacsServer
-from spss_apps.clients.slicer_client import Loaded, SlicerClient, import_labelmap
+from spss_apps.clients.slicer_client import (
+    FIRST_LOOK_S,
+    Loaded,
+    SlicerClient,
+    import_labelmap,
+)
 
 # MONAI Label's own client leaves its sockets to the garbage collector.
 pytestmark = [
@@ -160,6 +165,9 @@ def test_the_training_bar_moves_from_the_first_poll(
     loaded.segments["anterior"][10:20, 12:24, 11] = True
     slicer.submit(loaded)
     slicer.train("spss", iterations=20, method="masked", device="cpu")
+    look = time.monotonic() + FIRST_LOOK_S
+    while not slicer.is_training() and time.monotonic() < look:
+        time.sleep(0.1)
     assert slicer.is_training()
     seen = []
     stats: dict[str, Any] = {}
