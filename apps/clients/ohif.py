@@ -198,7 +198,7 @@ class Ohif:
         self.page.evaluate(JUMP, [view, index])
         self.page.wait_for_timeout(_SETTLE_MS)  # a view is drawn with one of the next frames
 
-    def is_coloured(self, least: int, view: str = "mpr-axial", *, within_ms: int = WAIT_MS) -> bool:
+    def is_coloured(self, least: int, view: str, *, within_ms: int) -> bool:
         """Whether a segmentation covers more than ``least`` pixels of a view, now or soon."""
         from playwright.sync_api import TimeoutError as NotInTime
 

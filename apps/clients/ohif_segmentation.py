@@ -104,8 +104,8 @@ def jump_to_label(
 ) -> None:
     """Shows a slice with a label on it, and waits until the label is drawn over the image.
 
-    A page that is still adding a segmentation to its view may leave out the slice it is sent to
-    meanwhile. Then this does as a user does: turns to the next slice and back.
+    A page was once seen, on a busy machine, that held the label and showed the slice and drew
+    nothing over it. Then this does as a user does: turns to the next slice and back.
 
     Args:
         viewer: a page with the series open.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from spss_apps.clients.ohif import Ohif
 from spss_apps.clients.pacs_server import PacsServer
 from spss_apps.clients.slicer_client import Loaded, SlicerClient
 from spss_apps.clients.unusable import UNUSABLE, Spoil
+from spss_apps.clients.waiting import until
 
 # MONAI Label's own client leaves its sockets to the garbage collector.
 pytestmark = [
@@ -43,16 +43,6 @@ def scene(pacs_server: PacsServer, series: Series) -> Loaded:
     info = requests.get(f"{pacs_server.url}/datastore/image/info", params=asked, timeout=60).json()
     segments = {name: np.zeros(series.shape, bool) for name in NAMES[1:]}
     return Loaded({"id": series.uid}, Path(info["path"]), "", segments)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
-    """Whether it came true in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 @pytest.mark.parametrize(("words", "spoil"), UNUSABLE.items(), ids=UNUSABLE)

@@ -23,6 +23,7 @@ from spss_apps.clients.slicer_client import (
     SlicerClient,
     import_labelmap,
 )
+from spss_apps.clients.waiting import until
 
 # MONAI Label's own client leaves its sockets to the garbage collector.
 pytestmark = [
@@ -165,10 +166,7 @@ def test_the_training_bar_moves_from_the_first_poll(
     loaded.segments["anterior"][10:20, 12:24, 11] = True
     slicer.submit(loaded)
     slicer.train("spss", iterations=20, method="masked", device="cpu")
-    look = time.monotonic() + FIRST_LOOK_S
-    while not slicer.is_training() and time.monotonic() < look:
-        time.sleep(0.1)
-    assert slicer.is_training()
+    assert until(slicer.is_training, seconds=FIRST_LOOK_S)
     seen = []
     stats: dict[str, Any] = {}
     deadline = time.monotonic() + 300
